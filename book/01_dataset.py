@@ -1,0 +1,254 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,mystnb,-all
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Meet the valve: download, look, listen
+#
+# A valve in a factory opens and closes all day, and it clicks each time. One day
+# it sounds different. Can a computer notice, if all it has ever heard is the valve
+# in good health? That is *acoustic anomaly detection*, and this course builds two
+# detectors that do it. In this chapter we get the recordings and use our own ears
+# and eyes before any machine learning.
+#
+# **What you will learn**
+#
+# - what kind of problem anomaly detection is, and how it differs from classification;
+# - what the recordings are, where they come from and what you may do with them;
+# - how to download data so that you know you got the right file;
+# - how a healthy and a faulty valve sound and look, and what a very simple
+#   measurement already tells.
+#
+# **What you need**: a little Python and numpy. No machine learning yet.
+#
+# **Time**: about 20 minutes.
+
+# %% [markdown]
+# ## Set up
+#
+# The course's helper functions live in a small package, `esa4_helpers`. In Google
+# Colab the next cell installs it. Anywhere else the cell does nothing: there, the
+# package was installed along with the course.
+
+# %%
+import sys
+
+if "google.colab" in sys.modules:
+    # %pip install --quiet "git+https://github.com/machinelistening/esa4"
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+
+from esa4_helpers import ClipPlayer, auc, load_dataset, peak_level, set_style
+
+set_style()
+
+# %% [markdown]
+# ## The problem
+#
+# A *classifier* learns from examples of every class. For machines that is rarely
+# possible: a healthy machine gives hours of sound, a broken one a few seconds
+# before someone turns it off, and no two faults sound the same. An *anomaly
+# detector* is therefore trained on **normal** sounds only. It learns what normal
+# is, and gives every new sound an **anomaly score**: the higher, the less it is
+# like what it knows. The faulty recordings that we do have are kept for the test.
+
+# %% [markdown]
+# ## The recordings
+#
+# **MIMII** (Malfunctioning Industrial Machine Investigation and Inspection) is a
+# public collection of machine sounds by Hitachi: valves, pumps, fans and slide
+# rails, seven product models of each, in normal operation and with faults such as
+# contamination, leakage or imbalance. The sounds were mixed with noise from real
+# factories.
+#
+# > H. Purohit, R. Tanabe, K. Ichige, T. Endo, Y. Nikaido, K. Suefusa,
+# > Y. Kawaguchi: *MIMII Dataset: Sound Dataset for Malfunctioning Industrial
+# > Machine Investigation and Inspection.* 4th Workshop on Detection and
+# > Classification of Acoustic Scenes and Events (DCASE), New York, 2019.
+# > Data: [doi.org/10.5281/zenodo.3384388](https://doi.org/10.5281/zenodo.3384388),
+# > paper: [arxiv.org/abs/1909.09347](https://arxiv.org/abs/1909.09347)
+#
+# **anomaly_mini** is a handful of clips from the valve part of MIMII, mixed so that
+# the valve is 6 dB above the factory noise. Jakob Abeßer cut it for his lecture
+# *Computational Analysis of Sound and Music*, on which this course is built.
+#
+# MIMII is licensed under [CC BY-SA 4.0](https://creativecommons.org/licenses/by-sa/4.0/):
+# you may copy and change the recordings, if you name the authors and share your
+# version under the same licence.
+
+# %% [markdown]
+# ## Download
+#
+# `load_dataset` fetches one zip file, on the first call only, and keeps it in a
+# cache folder. Three things in it are worth copying into your own work:
+#
+# 1. The web address names a *commit*, a fixed state of the repository that hosts the
+#    file. "Whatever is newest" may be something else next year.
+# 2. After the download it computes the file's *SHA-256*, a fingerprint, and compares
+#    it with the one noted in the code. A truncated or swapped file is refused.
+# 3. The zip is unpacked in memory. A folder of unpacked files would be one more
+#    thing that can go stale or be half complete.
+#
+# No internet in the classroom? The error message tells the ways out: a copy of the
+# zip named by the environment variable `ESA4_ARCHIVE`, or made-up clips with
+# `ESA4_DATASET=synthetic`. The data is never swapped silently, so the next line
+# tells which one this page was made with.
+
+# %%
+dataset = load_dataset()
+print(f"data set: {dataset.title}")
+
+# %% [markdown]
+# What did we get? One array holds all clips: a row for each, a column for each
+# *sample*, which is the air pressure at one moment, scaled to lie between -1 and 1.
+# The *sample rate* tells how many samples make a second.
+
+# %%
+n_clips, n_samples = dataset.audio.shape
+print(f"{n_clips} clips of {n_samples} samples, {dataset.audio.dtype}")
+print(f"sample rate {dataset.sr} Hz, so each clip lasts {n_samples / dataset.sr} s")
+
+# %% [markdown]
+# ## Which clip is what
+#
+# Each clip comes with a name and two labels: is it for training, and is it abnormal?
+# Every training clip is normal.
+
+# %%
+for name, is_train, is_anomaly in zip(
+    dataset.names, dataset.is_train, dataset.is_anomaly
+):
+    split = "training" if is_train else "test"
+    print(f"{name:15} {split:9} {'abnormal' if is_anomaly else 'normal'}")
+
+# %% [markdown]
+# The labels are read off the *file names*. That is less harmless than it looks: these
+# files lie in a folder called `anomaly_mini`, so code that looks for "anomaly" in the
+# whole path finds it everywhere. And the order matters: a folder's listing comes in
+# an order that differs between computers, which is why the clips are sorted by name.
+
+# %%
+path = "anomaly_mini/test_normal_0.wav"
+print("'anomaly' in the path:", "anomaly" in path)
+print("'_anomaly_' in the name:", "_anomaly_" in path.split("/")[-1])
+
+# %% [markdown]
+# Counting is the cheapest check there is. Do the numbers agree with what was
+# promised: normal clips for training, and both kinds for the test?
+
+# %%
+for title, part in (("training", dataset.train), ("test", dataset.test)):
+    n_abnormal = part.is_anomaly.sum()
+    print(f"{title}: {len(part) - n_abnormal} normal, {n_abnormal} abnormal")
+
+# %% [markdown]
+# ## Listen
+#
+# First two healthy clips from the training set. The recordings are quiet, so all
+# players here are turned up by the same 18 dB (a factor of 8 in pressure). The same
+# for all: turning each up to the same loudness would wipe out a difference that may
+# matter.
+
+# %% tags=["listen", "nbval-ignore-output"]
+for i in np.flatnonzero(dataset.is_train)[:2]:
+    display(ClipPlayer(dataset.audio[i], dataset.sr, dataset.names[i], gain_db=18))
+
+# %% [markdown]
+# Did you hear the rhythm? A strong click, a weak one midway, a strong one again, over
+# the noise of the hall. Now two faulty ones. What is different?
+
+# %% tags=["listen", "nbval-ignore-output"]
+for i in np.flatnonzero(dataset.is_anomaly)[:2]:
+    display(ClipPlayer(dataset.audio[i], dataset.sr, dataset.names[i], gain_db=18))
+
+# %% [markdown]
+# ## Look
+#
+# The *waveform*, pressure over time, shows what the ear suspects. Both panels share
+# the same scale.
+
+# %% mystnb={"image": {"alt": "Waveforms of one normal and one abnormal test clip on the same scale. The normal one has two or more tall spikes; in the abnormal one the spikes are much smaller or missing, and the noise between them looks alike."}}
+time = np.arange(n_samples) / dataset.sr
+normal = np.flatnonzero(~dataset.is_train & ~dataset.is_anomaly)[0]
+abnormal = np.flatnonzero(dataset.is_anomaly)[0]
+figure, axes = plt.subplots(2, 1, figsize=(7, 4), sharex=True, sharey=True)
+for ax, i, color in zip(axes, (normal, abnormal), ("#0072B2", "#D55E00")):
+    ax.plot(time, dataset.audio[i], color=color, linewidth=0.5)
+    ax.set(title=dataset.names[i], ylabel="pressure (full scale)")
+_ = axes[1].set_xlabel("time (s)")
+
+# %% [markdown]
+# In the healthy clip the clicks stand out as spikes. In the faulty one they are
+# small or missing. Mind what *kind* of anomaly this is: nothing was added to the
+# sound, something was **lost**. Hold on to that thought; it will matter in
+# chapter 4.
+
+# %% [markdown]
+# ## Measure the simplest thing first
+#
+# Before building a detector, see what a single number can do. The spikes suggest the
+# *peak level*: the loudest sample of a clip, in decibels (dB). What is normal? The
+# median over the training clips. The anomaly score of a clip is then its distance
+# from that median, in either direction, since we must not assume to know whether a
+# fault makes a machine louder or quieter.
+
+# %%
+typical_level = np.median(peak_level(dataset.train.audio))
+baseline_scores = np.abs(peak_level(dataset.test.audio) - typical_level)
+for name, score in zip(dataset.test.names, baseline_scores):
+    print(f"{name:15} {score:5.1f} dB from the typical peak level")
+
+# %% [markdown]
+# To judge a detector by one number we use the **AUC**: the chance that an abnormal
+# clip, picked at random, scores higher than a normal one. A perfect detector has 1,
+# guessing gives 0.5. Chapter 3 shows where the name comes from.
+
+# %%
+print(f"AUC of the peak level: {auc(dataset.test.is_anomaly, baseline_scores):.2f}")
+
+# %% [markdown]
+# One line of arithmetic ranks every faulty clip above every healthy one. Does that
+# make the rest of the course pointless? No, for two reasons. The peak level works on
+# *this* fault, one that changes how loud the loudest moment is; it is deaf to a new
+# squeak that is no louder than the click. And ten test clips are few. But it sets the
+# bar: **a detector that can't beat such a baseline has not earned its complexity.**
+# We will keep it beside every method.
+
+# %% [markdown]
+# ## Summary
+#
+# - An anomaly detector is trained on normal sounds only and scores how unusual a new
+#   sound is.
+# - anomaly_mini holds normal clips of a valve for training, and normal and abnormal
+#   ones for the test. The faulty valve clicks more weakly or not at all.
+# - Pin what you download, check its fingerprint, and take labels from file names with
+#   care.
+# - Listen, look and measure something simple before you train anything.
+#
+# ## Questions to think about
+#
+# 1. Why is the distance from the median taken in both directions? Which faults would a
+#    one-sided score miss?
+# 2. The median was computed from the training clips alone. What would be wrong with
+#    taking all clips?
+# 3. A colleague normalises every recording to the same peak level before working with
+#    it. What happens to our baseline?
+# 4. Listen again. Is there anything about the faulty clips, besides the clicks, that
+#    your ear noticed and the peak level can't?
+#
+# **Next**: [chapter 2](02_features.ipynb) turns the clips into pictures of sound that
+# a detector can learn from.

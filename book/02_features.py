@@ -1,0 +1,274 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,mystnb,-all
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # From clips to features: the log-mel spectrogram
+#
+# A clip is a row of a hundred thousand samples. Few detectors can learn anything from
+# so many numbers, of which each alone means nothing. In this chapter we turn clips
+# into *features*: fewer numbers, each of which says something about the sound.
+#
+# **What you will learn**
+#
+# - what a log-mel spectrogram is, and what each step to it is for;
+# - how to describe a clip by one number a frequency band, by *pooling* over time;
+# - why a reference level chosen clip by clip throws information away;
+# - why the mean over time hides a click, and what keeps it;
+# - how to standardise features without looking at the test clips.
+#
+# **What you need**: [chapter 1](01_dataset.ipynb). It helps to have heard of the
+# Fourier transform.
+#
+# **Time**: about 25 minutes.
+
+# %% [markdown]
+# ## Set up
+
+# %%
+import sys
+
+if "google.colab" in sys.modules:
+    # %pip install --quiet "git+https://github.com/machinelistening/esa4"
+
+# %%
+import librosa
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.preprocessing import StandardScaler
+
+from esa4_helpers import (
+    load_dataset, log_mel_spectrogram, plot_spectrogram, pool_over_time, set_style
+)
+
+set_style()
+dataset = load_dataset()
+print(f"data set: {dataset.title}")
+
+# %% [markdown]
+# ## Four steps to a picture of sound
+#
+# 1. **Frames.** Sound changes all the time, so it is cut into short overlapping
+#    *frames*. Here a frame is 2048 samples long, and the next one starts 512 samples
+#    later; that step is called the *hop*.
+# 2. **Spectrum.** The Fourier transform tells how much power each frame has at each
+#    frequency. The frames' spectra side by side make a *spectrogram*.
+# 3. **Mel bands.** The ear tells 200 Hz from 300 Hz with ease, 8200 Hz from 8300 Hz
+#    hardly. The *mel scale* spaces frequencies as we hear them. Summing up the power
+#    in 128 bands, narrow at the bottom and wide at the top, gives the *mel
+#    spectrogram*.
+# 4. **Decibels.** Sound powers span many orders of magnitude. Their logarithm,
+#
+#    $$S_\text{dB} = 10 \log_{10} \frac{S}{S_\text{ref}},$$
+#
+#    brings quiet and loud parts into view together. A factor of 10 in power is 10 dB.
+#
+# The result is the **log-mel spectrogram**, the standard input of machine listening.
+# First we compute it the way the lecture did: at 44.1 kHz, relative to the loudest
+# point of each clip (`ref=np.max`), and cut off 80 dB below it.
+
+# %%
+S_lecture = log_mel_spectrogram(
+    dataset.audio, dataset.sr, n_mels=128, ref=np.max, top_db=80
+)
+print("(n_clips, n_mels, n_frames) =", S_lecture.shape)
+
+# %% [markdown]
+# A stack of pictures, one for each clip. Networks for images expect one more axis at
+# the end, for colour *channels*; sound has a single one. With it, the stack has the
+# shape that chapter 4 feeds to an autoencoder:
+
+# %%
+print("with a channel axis:", S_lecture[..., np.newaxis].shape)
+
+# %% [markdown]
+# Let us look at one normal and one abnormal clip, on the same colour scale. Time runs
+# to the right, pitch goes up, and brighter means more power.
+
+# %% mystnb={"image": {"alt": "Log-mel spectrograms up to 22 kHz of a normal and an abnormal clip, each relative to its own maximum. The normal one shows bright vertical lines, its clicks. In the abnormal one they are weaker or missing. Above 8 kHz both are dark."}}
+normal = np.flatnonzero(~dataset.is_train & ~dataset.is_anomaly)[0]
+abnormal = np.flatnonzero(dataset.is_anomaly)[0]
+figure, axes = plt.subplots(2, 1, figsize=(7, 5.5))
+for ax, i in zip(axes, (normal, abnormal)):
+    plot_spectrogram(
+        S_lecture[i], dataset.sr, vmin=-80, vmax=0, title=dataset.names[i], ax=ax
+    )
+
+# %% [markdown]
+# The vertical lines are the clicks: short, so narrow in time; sharp, so wide in
+# frequency. The horizontal glow at the bottom is the noise of the hall.
+#
+# ## What the reference level hides
+#
+# Each of these pictures has its maximum at 0 dB, because each clip was measured against
+# its own loudest point. But what is that point? It may be a click, or just as well the
+# hall, or another machine that happens to run. All *training* clips are of the same
+# healthy valve, so its clicks should have much the same level in all of them. Do they?
+# We take the loudest frame in each band between 4 and 7.5 kHz, where the clicks stand
+# out, once relative to each clip's maximum and once in **absolute** levels, with the same
+# reference for all clips (the function's default).
+
+# %%
+S_absolute = log_mel_spectrogram(dataset.audio, dataset.sr)
+centres = librosa.mel_frequencies(128 + 2, fmax=dataset.sr / 2)[1:-1]
+click_bands = (centres > 4000) & (centres < 7500)
+for title, S in (("relative", S_lecture), ("absolute", S_absolute)):
+    clicks = S[dataset.is_train][:, click_bands].max(axis=2).mean(axis=1)
+    print(f"{title}: the level of the clicks varies by {clicks.std():.1f} dB")
+
+# %% [markdown]
+# The same click on the same valve, and the relative level makes it vary more, since it
+# mixes in how loud the *rest* of the clip was. For a machine that may click too weakly,
+# that blurs the one thing we want to see. So from here on we use absolute levels.
+#
+# ## What the sample rate hides
+#
+# The upper part of the pictures is dark. Sound sampled at 44.1 kHz can hold
+# frequencies up to 22.05 kHz, but these clips were made from recordings at 16 kHz,
+# which end at 8 kHz. How many of the 128 bands hold nothing of the machine?
+
+# %%
+print(f"{np.mean(centres > 8000):.0%} of the bands lie above 8 kHz")
+
+# %% mystnb={"image": {"alt": "Level in each mel band, averaged over time and over the training clips, against frequency on a logarithmic axis. The curve drops steeply at 8 kHz, marked by a dashed line, and stays low above."}}
+figure, ax = plt.subplots(figsize=(6, 3))
+ax.semilogx(centres, S_absolute[dataset.is_train].mean(axis=(0, 2)))
+ax.axvline(8000, color="#767676", linestyle="--", label="8 kHz")
+ax.set(xlabel="frequency (Hz)", ylabel="mean level (dB)", title="Training clips")
+_ = ax.legend()
+
+# %% [markdown]
+# The level falls off a cliff at 8 kHz. What lies beyond comes from the conversion, not
+# from the valve. A detector may still "learn" from it, and even profit by chance, but
+# it would learn how the files were made. We go back to the rate of the original
+# recordings. *Resampling* computes the samples that a recording at the lower rate
+# would have had.
+
+# %%
+sr = 16000
+audio = librosa.resample(dataset.audio, orig_sr=dataset.sr, target_sr=sr)
+S = log_mel_spectrogram(audio, sr)
+print("(n_clips, n_mels, n_frames) =", S.shape)
+
+# %% mystnb={"image": {"alt": "Log-mel spectrograms up to 8 kHz of the same normal and abnormal clip in absolute levels. The background now looks alike in both, and the bright vertical lines of the normal clip are faint or missing in the abnormal one."}}
+figure, axes = plt.subplots(2, 1, figsize=(7, 5.5))
+for ax, i in zip(axes, (normal, abnormal)):
+    plot_spectrogram(S[i], sr, vmin=-80, vmax=-10, title=dataset.names[i], ax=ax)
+
+# %% [markdown]
+# All 128 bands now serve the range in which there is something to hear, and the pictures
+# agree with the ear: the same hall, a weaker valve.
+#
+# ## One row of numbers a clip: pooling over time
+#
+# Many detectors want a table: one row for each clip, one column for each feature. To
+# get there, each band's row of frames is summarised by a single number; this is called
+# *pooling over time*. The lecture takes the **mean**.
+
+# %%
+X_mean = pool_over_time(S_lecture, "mean")
+print("(n_clips, n_features) =", X_mean.shape)
+
+# %% [markdown]
+# That is the shape known from any introduction to machine learning: number of examples
+# by number of features. But think about what the mean does to a click. A click lasts a
+# few frames out of many, so its level hardly moves the mean, while the background,
+# present in *every* frame, rules it. The **maximum** over time does the opposite: it
+# keeps the loudest frame in each band, however short.
+
+# %% mystnb={"image": {"alt": "Two panels of level against frequency, one curve a test clip. Left, mean over time: the blue normal and orange abnormal curves are mixed. Right, maximum over time: the orange curves run clearly below the blue ones at high frequencies."}}
+centres = librosa.mel_frequencies(128 + 2, fmax=sr / 2)[1:-1]
+figure, axes = plt.subplots(1, 2, figsize=(8, 3.5), sharey=True)
+for ax, statistic in zip(axes, ("mean", "max")):
+    X = pool_over_time(S, statistic)[~dataset.is_train]
+    for x, is_anomaly in zip(X, dataset.test.is_anomaly):
+        color, style = ("#D55E00", "--") if is_anomaly else ("#0072B2", "-")
+        ax.semilogx(centres, x, color=color, linestyle=style, linewidth=1)
+    ax.set(title=f"{statistic} over time", xlabel="frequency (Hz)")
+_ = axes[0].set_ylabel("level (dB)")
+
+# %% [markdown]
+# Each line is one test clip, blue and solid if normal, orange and dashed if abnormal.
+# On the left the two sorts run through one another: **averaging hides the click.** On
+# the right they come apart at the high frequencies, where the click is louder than
+# the hall.
+#
+# A number says the same. For each band, take the distance between the mean of the
+# normal and that of the abnormal test clips, in units of the spread within the two
+# sorts. Beware: this uses the labels of test clips. That is fine for *understanding*
+# what happened, and forbidden for *choosing* a method.
+
+# %%
+for statistic in ("mean", "max"):
+    X = pool_over_time(S, statistic)[~dataset.is_train]
+    a, b = X[~dataset.test.is_anomaly], X[dataset.test.is_anomaly]
+    spread = np.sqrt((a.var(axis=0, ddof=1) + b.var(axis=0, ddof=1)) / 2)
+    distance = np.median(np.abs(a.mean(axis=0) - b.mean(axis=0)) / spread)
+    print(f"{statistic:4} over time: median distance {distance:.1f} spreads")
+
+# %% [markdown]
+# Between mean and maximum there is a whole family. *Global weighted ranking pooling*
+# (GWRP) sorts the frames of a band from loud to quiet and gives the $i$-th the weight
+# $r^i$: with $r = 1$ it is the mean, with $r = 0$ the maximum, and between the two it
+# listens to the loudest few frames
+# ([Guan et al. 2023](https://arxiv.org/abs/2305.03328)). All of them are available:
+
+# %%
+for statistic in ("mean", "max", "std", "gwrp"):
+    print(f"{statistic:4}", pool_over_time(S, statistic).shape)
+
+# %% [markdown]
+# ## Split and standardise
+#
+# The last step before a detector: training and test clips are separated, and each
+# feature is *standardised*, which means shifted and scaled to mean 0 and standard
+# deviation 1. Otherwise a band that varies by 20 dB would outweigh one that varies by
+# 2 dB. Mean and standard deviation are computed **from the training clips only**. The
+# test clips stand for the future, and the future must not leak into the preparation.
+
+# %%
+X_train = X_mean[dataset.is_train]
+X_test = X_mean[~dataset.is_train]
+scaler = StandardScaler().fit(X_train)
+X_train, X_test = scaler.transform(X_train), scaler.transform(X_test)
+print("training", X_train.shape, "test", X_test.shape)
+
+# %%
+for title, X in (("training", X_train), ("test", X_test)):
+    print(f"{title:8} mean {abs(X.mean()):.2f}, standard deviation {X.std():.2f}")
+
+# %% [markdown]
+# The training features have mean 0 and standard deviation 1, by construction. The test
+# features don't, and that is right: if they did, the scaler would have seen them.
+#
+# ## Summary
+#
+# - A log-mel spectrogram shows the level in each frequency band over time, spaced as
+#   the ear hears it. Levels should be absolute if loudness may matter.
+# - Features should cover the range in which the machine can be heard, no more.
+# - The mean over time hides what is short. The maximum keeps it.
+# - Everything that is fitted, even a scaler, is fitted to training clips only.
+#
+# ## Questions to think about
+#
+# 1. The maximum keeps the loudest frame. What would one passing forklift do to it, and
+#    which value of $r$ in GWRP would you try instead?
+# 2. Which anomaly would the mean over time find, and the maximum miss?
+# 3. The picture with the test clips' curves used their labels. Could you have drawn a
+#    picture from the training clips alone that makes you prefer the maximum?
+# 4. How many frames does a 10 s clip at 16 kHz have with a hop of 512 samples?
+#
+# **Next**: [chapter 3](03_gmm.ipynb) learns what normal clips look like in this space,
+# and finds those that don't.

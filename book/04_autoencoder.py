@@ -1,0 +1,305 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,mystnb,-all
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Rebuild what is normal: the autoencoder
+#
+# An *autoencoder* is a neural network that learns to copy its input through a narrow
+# passage. Trained on normal sounds only, it becomes good at copying those. The hope: it
+# will be bad at copying anything else, so that the *reconstruction error* tells how
+# abnormal a sound is. This chapter tests that hope, first with the lecture's network,
+# then with a better one, and finds out that it rests on an assumption.
+#
+# **What you will learn**
+#
+# - how to build and train a convolutional autoencoder with Keras;
+# - how to turn its reconstruction error into an anomaly score;
+# - how to check whether a bottleneck is one;
+# - why "high error means abnormal" can be wrong, and what to do about it.
+#
+# **What you need**: [chapter 2](02_features.ipynb), and AUC from
+# [chapter 3](03_gmm.ipynb). It helps to have seen a convolutional network.
+#
+# **Time**: about 35 minutes, of which two are spent on training.
+
+# %% [markdown]
+# ## Set up
+
+# %%
+import sys
+
+if "google.colab" in sys.modules:
+    # %pip install --quiet "git+https://github.com/machinelistening/esa4"
+
+# %%
+import os
+
+# TensorFlow then prints fewer messages, and computes alike on all processors.
+os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="0")
+
+import keras
+import librosa
+import matplotlib.pyplot as plt
+import numpy as np
+from keras import layers
+
+from esa4_helpers import (
+    AutoencoderDetector, GMMDetector, anomaly_score, auc, load_dataset,
+    log_mel_spectrogram, peak_level, plot_roc, plot_scores, plot_spectrogram,
+    plot_training, reconstruction_error, set_style,
+)
+
+# %%
+set_style()
+dataset = load_dataset()
+y_test = dataset.test.is_anomaly.astype(int)
+print(f"data set: {dataset.title}")
+
+# %% [markdown]
+# ## The lecture's way
+#
+# ### Scale to between 0 and 1
+#
+# The network sees the whole spectrogram, in frames and bands, with nothing averaged away:
+# the lecture's version at 44.1 kHz, relative to each clip's maximum. Its last layer has a
+# *sigmoid*, which can only output values between 0 and 1, so its input must lie there
+# too. Minimum and range come from the **training** clips; a test clip may well stick out
+# a little.
+
+# %%
+S = log_mel_spectrogram(dataset.audio, dataset.sr, ref=np.max, top_db=80)
+S_train, S_test = S[dataset.is_train], S[~dataset.is_train]
+minimum, value_range = S_train.min(), np.ptp(S_train)
+Z_train = (S_train - minimum) / value_range
+Z_test = (S_test - minimum) / value_range
+print("training", Z_train.shape, "test", Z_test.shape)
+print(f"training values from {Z_train.min():.1f} to {Z_train.max():.1f}")
+
+# %% [markdown]
+# ### The network
+#
+# The **encoder** looks at the picture with small filters (*convolutions*) and halves both
+# axes by keeping the largest of each 2 × 2 values (*max pooling*). The **decoder** goes
+# the other way: it doubles the axes again and ends with a picture of the original size.
+#
+# Every seed gives other random starting weights, so we set one, to get the same result
+# each time.
+
+# %%
+keras.utils.set_random_seed(0)
+conv = {"kernel_size": 3, "activation": "relu", "padding": "same"}
+lecture_model = keras.Sequential([
+    keras.Input((*S.shape[1:], 1)),
+    layers.Conv2D(8, **conv),
+    layers.MaxPooling2D(2, padding="same", name="pool"),
+    layers.Conv2D(16, name="code", **conv),
+    layers.Conv2D(8, **conv),
+    layers.UpSampling2D(2),
+    layers.Conv2D(1, 3, activation="sigmoid", padding="same"),
+])
+lecture_model.compile(optimizer="adam", loss="mse")
+
+# %%
+lecture_model.summary(line_length=70)
+
+# %% [markdown]
+# ### Train
+#
+# There are no labels: the input is also the target. The *loss* is the mean squared
+# difference between the two. One pass over all training clips is an *epoch*; the lecture
+# takes 100 of them, two clips at a time. This is the slowest cell of the course.
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Training loss of the lecture's autoencoder against the epoch on a logarithmic scale. It falls steeply at first and then slowly."}}
+inputs = Z_train[..., np.newaxis]
+history = lecture_model.fit(inputs, inputs, batch_size=2, epochs=100, verbose=0)
+_ = plot_training(history.history["loss"])
+
+# %% [markdown]
+# ### Reconstruction error as score
+#
+# `reconstruction_error` lets the network rebuild each clip and returns the squared
+# difference in every time-frequency cell. Its mean is one number for each clip, and,
+# following the hope, the anomaly score.
+
+# %% tags=["nbval-ignore-output"]
+lecture_scores = reconstruction_error(lecture_model, Z_test).mean(axis=(1, 2))
+for name, score in zip(dataset.test.names, lecture_scores):
+    print(f"{name:15} {score:.6f}")
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Left: mean reconstruction error of the normal and abnormal test clips; the two groups overlap. Right: the ROC curve, which stays away from the upper left corner."}}
+figure, axes = plt.subplots(1, 2, figsize=(8, 3.5))
+plot_scores(y_test, lecture_scores, title="Lecture's autoencoder", ax=axes[0])
+_ = plot_roc(y_test, lecture_scores, label="lecture", ax=axes[1])
+
+# %% [markdown]
+# The two groups overlap. How good is it, next to the one-line baseline of chapter 1?
+# (Training a network gives slightly different numbers on another computer, and very
+# different ones with another seed. So we ask only what holds for all of them.)
+
+# %%
+typical_level = np.median(peak_level(dataset.train.audio))
+baseline = np.abs(peak_level(dataset.test.audio) - typical_level)
+lecture_auc = auc(y_test, lecture_scores)
+print("as good as the peak level?", lecture_auc >= auc(y_test, baseline))
+
+# %% [markdown]
+# Ten times the effort of the mixture model, and no better than a ruler. Why?
+#
+# ### Is the bottleneck a bottleneck?
+#
+# An autoencoder has to be forced to learn what is typical, by a passage too narrow for
+# everything. Count the values at the narrowest place:
+
+# %%
+n_input = Z_train[0].size
+n_code = int(np.prod(lecture_model.get_layer("code").output.shape[1:]))
+print(f"input {n_input} values, code {n_code} values, ratio {n_code / n_input:.0f}")
+
+# %% [markdown]
+# Each axis was halved, but the picture was kept 16 times over, once for each filter. The
+# "narrow passage" is wider than the entrance. Such a network can pass *anything* through,
+# normal or not, and its error says little about either.
+
+# %% [markdown]
+# ## One step further: a real bottleneck
+#
+# `build_autoencoder` makes a network that halves both axes three times and then squeezes
+# what is left into a dense layer of 16 values. That is all the decoder gets to know
+# about a clip. As in chapter 3 we use absolute levels at 16 kHz.
+
+# %%
+sr = 16000
+audio = librosa.resample(dataset.audio, orig_sr=dataset.sr, target_sr=sr)
+S = log_mel_spectrogram(audio, sr)
+S_train, S_test = S[dataset.is_train], S[~dataset.is_train]
+print(f"input {S_train[0].size} values, code 16 values")
+
+# %% [markdown]
+# `AutoencoderDetector` bundles scaling, network and score in the form of a scikit-learn
+# outlier detector. With `score="mean"` it uses the mean error, like the lecture.
+
+# %% tags=["nbval-ignore-output"]
+detector = AutoencoderDetector(score="mean", code_size=16, random_state=0)
+detector.fit(S_train)
+mean_scores = anomaly_score(detector, S_test)
+for name, score in zip(dataset.test.names, mean_scores):
+    print(f"{name:15} {score:.6f}")
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Left: mean reconstruction error of the test clips with the bottleneck; most normal clips lie above the abnormal ones. Right: the ROC curve runs below the diagonal of guessing."}}
+figure, axes = plt.subplots(1, 2, figsize=(8, 3.5))
+plot_scores(y_test, mean_scores, title="Bottleneck, mean error", ax=axes[0])
+_ = plot_roc(y_test, mean_scores, label="bottleneck", ax=axes[1])
+
+# %%
+print("is the AUC below that of guessing?", auc(y_test, mean_scores) < 0.5)
+
+# %% [markdown]
+# The bottleneck made it *worse than guessing*: the ROC curve runs below the diagonal. The
+# network rebuilds the **faulty** clips better than the healthy ones. If that is not a bug,
+# it is a finding. Where does the error sit? The error map has a value for each
+# time-frequency cell:
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Four panels. Top: spectrograms of a normal and an abnormal clip. Bottom: their error maps. In the normal clip the error is concentrated in vertical lines at the clicks; the abnormal clip has little of that."}}
+pair = [np.flatnonzero(y_test == label)[0] for label in (0, 1)]
+errors = detector.error_map(S_test)
+figure, axes = plt.subplots(2, 2, figsize=(9, 5.5))
+for column, i in zip(axes.T, pair):
+    plot_spectrogram(
+        S_test[i], sr, vmin=-80, vmax=-10, title=dataset.test.names[i], ax=column[0]
+    )
+    plot_spectrogram(errors[i], sr, vmin=0, vmax=0.1, label="squared error", ax=column[1])
+
+# %% [markdown]
+# The error sits on the clicks. A click is short, and it comes at another moment in each
+# clip; with 16 numbers, the network can say "noise of that colour" but not "click, exactly
+# here". So clicks are hard to rebuild, even though every training clip had them. A faulty
+# valve clicks weakly or not at all, leaving nothing that is hard to rebuild, and gets a
+# *low* error.
+#
+# "High error means abnormal" holds if a fault **adds** something complicated. Here the
+# fault **takes** something complicated **away**. It is an assumption about faults, and we
+# made it without noticing.
+#
+# Turning the sign would now give a fine AUC. It would also be cheating: we only know that
+# it helps from the test labels, and it would fail for the next fault, one that adds a
+# squeak.
+#
+# ## Model the error instead
+#
+# Here is a way that needs no assumption about the direction. Ask not "is the error high?"
+# but "**is the error like that of the normal clips?**" We know what their errors look
+# like. So describe each clip by its *error profile*, the logarithm of the mean error in
+# each mel band, and fit a density to the profiles of the training clips, as in chapter 3.
+# A single Gaussian with a diagonal covariance will do.
+
+# %%
+def error_profile(S):
+    return np.log(detector.error_map(S).mean(axis=2))
+
+
+profile_model = GMMDetector(n_components=1).fit(error_profile(S_train))
+profile_scores = anomaly_score(profile_model, error_profile(S_test))
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Left: anomaly scores from the error profile; the abnormal clips lie above the normal ones. Right: ROC curves of the mean error, below the diagonal, and of the error profile, close to the upper left corner."}}
+figure, axes = plt.subplots(1, 2, figsize=(8, 3.5))
+plot_scores(y_test, profile_scores, title="Bottleneck, error profile", ax=axes[0])
+plot_roc(y_test, mean_scores, label="mean error", ax=axes[1])
+_ = plot_roc(y_test, profile_scores, label="error profile", ax=axes[1])
+
+# %% [markdown]
+# The same network and the same errors, with another question asked of them. To be sure that
+# it is not the luck of one seed, train with three and look at the range. With
+# `score="profile"`, its default, the detector does all of the above by itself.
+
+# %% tags=["nbval-ignore-output"]
+aucs = {"mean error": [], "error profile": []}
+for seed in range(3):
+    detector = AutoencoderDetector(score="profile", random_state=seed).fit(S_train)
+    aucs["error profile"].append(auc(y_test, anomaly_score(detector, S_test)))
+    mean_error = detector.error_map(S_test).mean(axis=(1, 2))
+    aucs["mean error"].append(auc(y_test, mean_error))
+for name, values in aucs.items():
+    print(f"{name:13}: AUC {min(values):.2f} to {max(values):.2f} over 3 seeds")
+
+# %%
+print("mean error below guessing with every seed:    ", max(aucs["mean error"]) < 0.5)
+print("error profile at 0.9 or above with every seed:", min(aucs["error profile"]) >= 0.9)
+
+# %% [markdown]
+# ## Summary
+#
+# - An autoencoder is trained with its input as target; its reconstruction error can be an
+#   anomaly score.
+# - Count the values in the code. If there are more than in the input, it is no bottleneck.
+# - "Hard to rebuild means abnormal" is an assumption. On these recordings it is wrong, as
+#   the hardest thing to rebuild is the healthy click.
+# - Modelling the errors of normal clips asks the better question, and needs no assumption
+#   about the direction.
+# - Train with several seeds and report the range. And keep the one-line baseline beside it:
+#   here the network has only just caught up with it.
+#
+# ## Questions to think about
+#
+# 1. What would the mean error say about a clip in which the valve squeaks? And the error
+#    profile?
+# 2. How small can the code be before the background is rebuilt badly too? What would you
+#    expect of the AUC of both scores then?
+# 3. Could you have found out that the clicks cause the error *without* any abnormal clip?
+# 4. The profile is a mean over time in each band, and chapter 2 warned that the mean hides
+#    clicks. Why does it not hide them here?
+#
+# **Back to** [chapter 1](01_dataset.ipynb), or to the start of the course to choose another
+# way through it.

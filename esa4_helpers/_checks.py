@@ -1,0 +1,89 @@
+"""Checks of what comes in, shared by the whole package.
+
+Each returns its argument in the form that the caller computes with, or raises
+a ValueError or TypeError that names the argument and says how to mend it.
+"""
+
+from __future__ import annotations
+
+from numbers import Real
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+def check_sample_rate(sr: float, name: str = "sr") -> float:
+    if not isinstance(sr, Real) or isinstance(sr, (bool, np.bool_)):
+        raise TypeError(f"{name} must be a number in Hz, got {sr!r}")
+    if not (np.isfinite(sr) and sr > 0):
+        raise ValueError(f"{name} must be above 0 Hz, got {sr!r}")
+    return sr
+
+
+def check_duration(duration: float, *, at_least: float) -> float:
+    if not isinstance(duration, Real) or isinstance(duration, (bool, np.bool_)):
+        raise TypeError(f"duration must be a number of seconds, got {duration!r}")
+    if not (np.isfinite(duration) and duration >= at_least):
+        raise ValueError(f"duration must be at least {at_least} s, got {duration!r}")
+    return float(duration)
+
+
+def check_count(count: int, name: str, *, at_least: int = 0) -> int:
+    if not isinstance(count, (int, np.integer)) or isinstance(count, bool):
+        raise TypeError(f"{name} must be a whole number, got {count!r}")
+    if count < at_least:
+        raise ValueError(f"{name} must be at least {at_least}, got {count}")
+    return int(count)
+
+
+def check_clips(audio: ArrayLike, name: str = "audio") -> np.ndarray:
+    """Return clips as a float array of shape (n_clips, n_samples)."""
+    audio = _check_floats(audio, name, hint=" (divide 16-bit samples by 32768)")
+    if audio.ndim != 2:
+        hint = f"; use {name}[np.newaxis] for one clip" if audio.ndim == 1 else ""
+        raise ValueError(
+            f"{name} must have the shape (n_clips, n_samples), got {audio.shape}{hint}"
+        )
+    if audio.shape[0] == 0:
+        raise ValueError(f"{name} holds no clip: its shape is {audio.shape}")
+    if audio.shape[1] == 0:
+        raise ValueError(f"the clips in {name} have length zero, shape {audio.shape}")
+    check_finite(audio, name)
+    return audio
+
+
+def check_spectrograms(S: ArrayLike, name: str = "S") -> np.ndarray:
+    """Return spectrograms as a float64 array (n_clips, n_mels, n_frames)."""
+    S = _check_floats(S, name)
+    if S.ndim != 3:
+        hint = f"; use {name}[np.newaxis] for one clip" if S.ndim == 2 else ""
+        raise ValueError(
+            f"{name} must have the shape (n_clips, n_mels, n_frames), "
+            f"got {S.shape}{hint}"
+        )
+    if S.size == 0:
+        raise ValueError(f"{name} is empty: its shape is {S.shape}")
+    check_finite(S, name)
+    return S.astype(np.float64)
+
+
+def check_finite(clips: np.ndarray, name: str) -> None:
+    """Name the first clip that holds NaN or infinity."""
+    bad = ~np.isfinite(clips).reshape(len(clips), -1).all(axis=1)
+    if bad.any():
+        raise ValueError(
+            f"{name} holds NaN or infinity in {bad.sum()} of {len(clips)} clips, "
+            f"first in clip {np.flatnonzero(bad)[0]}: repair or drop these clips"
+        )
+
+
+def _check_floats(array: ArrayLike, name: str, hint: str = "") -> np.ndarray:
+    try:
+        array = np.asarray(array)
+    except ValueError as error:
+        raise ValueError(
+            f"{name} must be one array of clips of the same length: {error}"
+        ) from error
+    if not np.issubdtype(array.dtype, np.floating):
+        raise TypeError(f"{name} must hold floats, got {array.dtype}{hint}")
+    return array
