@@ -25,7 +25,9 @@ from esa4_helpers import load_dataset
 
 ROOT = Path(__file__).resolve().parent.parent
 # Wherever else the repository's address stands: what comes before it, and where.
-ADDRESS = re.compile(r'(pip install --quiet "git\+|^repository-code: ")([^"]+)', re.M)
+ADDRESS = re.compile(
+    r'(pip install --quiet "git\+|^repository-code: ")([^"]+)', re.MULTILINE
+)
 
 
 def chapters() -> list[Path]:
