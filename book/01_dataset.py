@@ -48,6 +48,9 @@ import sys
 if "google.colab" in sys.modules:
     # %pip install --quiet "git+https://github.com/machinelistening/esa4"
 
+# %% [markdown]
+# Next come the libraries, the helpers of this chapter, and one look for all figures.
+
 # %%
 import matplotlib.pyplot as plt
 import numpy as np

@@ -43,6 +43,9 @@ import sys
 if "google.colab" in sys.modules:
     # %pip install --quiet "git+https://github.com/machinelistening/esa4"
 
+# %% [markdown]
+# The libraries, the helpers, and the clips of chapter 1.
+
 # %%
 import librosa
 import matplotlib.pyplot as plt
@@ -142,6 +145,9 @@ for title, S in (("relative", S_lecture), ("absolute", S_absolute)):
 # %%
 print(f"{np.mean(centres > 8000):.0%} of the bands lie above 8 kHz")
 
+# %% [markdown]
+# And how much lies there? The level in each band, averaged over all training clips:
+
 # %% mystnb={"image": {"alt": "Level in each mel band, averaged over time and over the training clips, against frequency on a logarithmic axis. The curve drops steeply at 8 kHz, marked by a dashed line, and stays low above."}}
 figure, ax = plt.subplots(figsize=(6, 3))
 ax.semilogx(centres, S_absolute[dataset.is_train].mean(axis=(0, 2)))
@@ -161,6 +167,9 @@ sr = 16000
 audio = librosa.resample(dataset.audio, orig_sr=dataset.sr, target_sr=sr)
 S = log_mel_spectrogram(audio, sr)
 print("(n_clips, n_mels, n_frames) =", S.shape)
+
+# %% [markdown]
+# The same two clips again, now at 16 kHz and in absolute levels:
 
 # %% mystnb={"image": {"alt": "Log-mel spectrograms up to 8 kHz of the same normal and abnormal clip in absolute levels. The background now looks alike in both, and the bright vertical lines of the normal clip are faint or missing in the abnormal one."}}
 figure, axes = plt.subplots(2, 1, figsize=(7, 5.5))
@@ -244,6 +253,9 @@ X_test = X_mean[~dataset.is_train]
 scaler = StandardScaler().fit(X_train)
 X_train, X_test = scaler.transform(X_train), scaler.transform(X_test)
 print("training", X_train.shape, "test", X_test.shape)
+
+# %% [markdown]
+# Over all features together, what has become of mean and standard deviation?
 
 # %%
 for title, X in (("training", X_train), ("test", X_test)):

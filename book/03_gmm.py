@@ -42,6 +42,9 @@ import sys
 if "google.colab" in sys.modules:
     # %pip install --quiet "git+https://github.com/machinelistening/esa4"
 
+# %% [markdown]
+# The libraries, the helpers, and the clips.
+
 # %%
 import librosa
 import matplotlib.pyplot as plt
@@ -163,6 +166,9 @@ _ = plot_scores(y_test, scores, title="Mean over time, two full Gaussians")
 # %% mystnb={"image": {"alt": "ROC curve of the lecture's Gaussian mixture: a staircase above the dashed diagonal of guessing that stays below the upper left corner."}}
 _ = plot_roc(y_test, scores, label="GMM, mean over time")
 
+# %% [markdown]
+# The curve climbs faster than the diagonal. In one number:
+
 # %%
 print(f"AUC = {auc(y_test, scores):.2f}")
 
@@ -222,6 +228,9 @@ max_scores = anomaly_score(detector, X_test)
 print(f"AUC = {auc(y_test, max_scores):.2f}")
 print(f"p-value = {permutation_p_value(y_test, max_scores):.3f}")
 
+# %% [markdown]
+# Side by side with the lecture's detector:
+
 # %% mystnb={"image": {"alt": "Left: anomaly scores of the detector with maximum pooling; all abnormal clips lie far above all normal ones. Right: ROC curves of both detectors; the one with maximum pooling passes through the upper left corner."}}
 figure, axes = plt.subplots(1, 2, figsize=(8, 3.5))
 plot_scores(y_test, max_scores, title="Max over time, diagonal", ax=axes[0])
@@ -245,6 +254,9 @@ for statistic in ("mean", "max"):
             detector.fit(X[dataset.is_train])
             aucs.append(auc(y_test, anomaly_score(detector, X[~dataset.is_train])))
         print(f"{statistic:4} {covariance}: AUC {min(aucs):.2f} to {max(aucs):.2f}")
+
+# %% [markdown]
+# And the baseline, the distance from the typical peak level:
 
 # %%
 typical_level = np.median(peak_level(dataset.train.audio))

@@ -44,6 +44,10 @@ import sys
 if "google.colab" in sys.modules:
     # %pip install --quiet "git+https://github.com/machinelistening/esa4"
 
+# %% [markdown]
+# The libraries: Keras builds and trains networks, with TensorFlow underneath. Importing them
+# takes a few seconds.
+
 # %%
 import os
 
@@ -61,6 +65,9 @@ from esa4_helpers import (
     log_mel_spectrogram, peak_level, plot_roc, plot_scores, plot_spectrogram,
     plot_training, reconstruction_error, set_style,
 )
+
+# %% [markdown]
+# The clips, and the labels of the test clips (1 for abnormal):
 
 # %%
 set_style()
@@ -112,6 +119,10 @@ lecture_model = keras.Sequential([
 ])
 lecture_model.compile(optimizer="adam", loss="mse")
 
+# %% [markdown]
+# The summary lists the layers with the shape of what comes out of each (`None` stands for
+# any number of clips) and how many weights are to be learned.
+
 # %%
 lecture_model.summary(line_length=70)
 
@@ -139,6 +150,9 @@ lecture_scores = reconstruction_error(lecture_model, Z_test).mean(axis=(1, 2))
 for name, score in zip(dataset.test.names, lecture_scores):
     print(f"{name:15} {score:.6f}")
 
+# %% [markdown]
+# Plotted against the true label, and as an ROC curve:
+
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Left: mean reconstruction error of the normal and abnormal test clips; the two groups overlap. Right: the ROC curve, which stays away from the upper left corner."}}
 figure, axes = plt.subplots(1, 2, figsize=(8, 3.5))
 plot_scores(y_test, lecture_scores, title="Lecture's autoencoder", ax=axes[0])
@@ -152,11 +166,12 @@ _ = plot_roc(y_test, lecture_scores, label="lecture", ax=axes[1])
 # %%
 typical_level = np.median(peak_level(dataset.train.audio))
 baseline = np.abs(peak_level(dataset.test.audio) - typical_level)
-lecture_auc = auc(y_test, lecture_scores)
-print("as good as the peak level?", lecture_auc >= auc(y_test, baseline))
+matches = auc(y_test, lecture_scores) >= auc(y_test, baseline)
+print("as good as the peak level?", "yes" if matches else "no")
 
 # %% [markdown]
-# Ten times the effort of the mixture model, and no better than a ruler. Why?
+# Much more computing than the mixture model of chapter 3 took, and not even as good as one
+# line of arithmetic. Why?
 #
 # ### Is the bottleneck a bottleneck?
 #
@@ -198,13 +213,20 @@ mean_scores = anomaly_score(detector, S_test)
 for name, score in zip(dataset.test.names, mean_scores):
     print(f"{name:15} {score:.6f}")
 
+# %% [markdown]
+# The same two pictures as before:
+
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Left: mean reconstruction error of the test clips with the bottleneck; most normal clips lie above the abnormal ones. Right: the ROC curve runs below the diagonal of guessing."}}
 figure, axes = plt.subplots(1, 2, figsize=(8, 3.5))
 plot_scores(y_test, mean_scores, title="Bottleneck, mean error", ax=axes[0])
 _ = plot_roc(y_test, mean_scores, label="bottleneck", ax=axes[1])
 
+# %% [markdown]
+# That looks odd. To be sure that our eyes don't deceive us:
+
 # %%
-print("is the AUC below that of guessing?", auc(y_test, mean_scores) < 0.5)
+below = auc(y_test, mean_scores) < 0.5
+print("is the AUC below that of guessing?", "yes" if below else "no")
 
 # %% [markdown]
 # The bottleneck made it *worse than guessing*: the ROC curve runs below the diagonal. The
@@ -253,6 +275,9 @@ def error_profile(S):
 profile_model = GMMDetector(n_components=1).fit(error_profile(S_train))
 profile_scores = anomaly_score(profile_model, error_profile(S_test))
 
+# %% [markdown]
+# How do these scores rank the clips, next to the mean error?
+
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Left: anomaly scores from the error profile; the abnormal clips lie above the normal ones. Right: ROC curves of the mean error, below the diagonal, and of the error profile, close to the upper left corner."}}
 figure, axes = plt.subplots(1, 2, figsize=(8, 3.5))
 plot_scores(y_test, profile_scores, title="Bottleneck, error profile", ax=axes[0])
@@ -274,9 +299,16 @@ for seed in range(3):
 for name, values in aucs.items():
     print(f"{name:13}: AUC {min(values):.2f} to {max(values):.2f} over 3 seeds")
 
+# %% [markdown]
+# As with the lecture's network, the exact numbers depend on the computer. What holds
+# everywhere is this:
+
 # %%
-print("mean error below guessing with every seed:    ", max(aucs["mean error"]) < 0.5)
-print("error profile at 0.9 or above with every seed:", min(aucs["error profile"]) >= 0.9)
+for claim, holds in (
+    ("the mean error is below guessing with every seed", max(aucs["mean error"]) < 0.5),
+    ("the error profile reaches 0.9 with every seed", min(aucs["error profile"]) >= 0.9),
+):
+    print(f"{claim}: {'yes' if holds else 'no'}")
 
 # %% [markdown]
 # ## Summary

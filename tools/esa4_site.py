@@ -1,0 +1,54 @@
+"""What the site's build needs beyond its configuration (a Sphinx extension)."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+from sphinx.config import Config
+
+PACKAGE = Path(__file__).resolve().parent.parent / "esa4_helpers"
+BANNER = (
+    "This copy of the site was built with synthetic clips, not with the recordings: "
+    "what you hear and all results differ from the course's."
+)
+
+
+def outputs_key() -> str:
+    """Name what stored results depend on, besides the notebooks themselves."""
+    digest = hashlib.sha256()
+    for file in sorted(PACKAGE.glob("*.py")):
+        digest.update(file.read_bytes())
+    return f"{os.environ.get('ESA4_DATASET') or 'anomaly_mini'}-{digest.hexdigest()[:12]}"
+
+
+def configure(app: Sphinx, config: Config) -> None:
+    """Keep results of other data or of another package apart, and name the data."""
+    # A changed path also makes Sphinx read all pages anew.
+    cache = Path(app.outdir).parent / ".jupyter_cache" / outputs_key()
+    config.nb_execution_cache_path = str(cache)
+    if os.environ.get("ESA4_DATASET") == "synthetic":
+        config.html_theme_options["announcement"] = BANNER
+
+
+def drop_launch_button(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """The landing page is executed but is no notebook that Colab could open."""
+    if page == app.config.root_doc:
+        context["header_buttons"] = [
+            button
+            for button in context.get("header_buttons", [])
+            if button.get("label") != "launch-buttons"
+        ]
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Connect the functions above to Sphinx."""
+    app.connect("config-inited", configure, priority=100)
+    # After the theme, which adds the buttons at the default priority.
+    app.connect("html-page-context", drop_launch_button, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
