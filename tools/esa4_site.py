@@ -22,7 +22,9 @@ def outputs_key() -> str:
     digest = hashlib.sha256()
     for file in sorted(PACKAGE.glob("*.py")):
         digest.update(file.read_bytes())
-    return f"{os.environ.get('ESA4_DATASET') or 'anomaly_mini'}-{digest.hexdigest()[:12]}"
+    return (
+        f"{os.environ.get('ESA4_DATASET') or 'anomaly_mini'}-{digest.hexdigest()[:12]}"
+    )
 
 
 def configure(app: Sphinx, config: Config) -> None:

@@ -1,0 +1,41 @@
+"""Fixtures that several test files use."""
+
+from __future__ import annotations
+
+import matplotlib
+
+matplotlib.use("agg")
+
+import matplotlib.pyplot as plt
+import pytest
+
+from esa4_helpers import Dataset, load_dataset, make_synthetic_dataset
+from esa4_helpers.datasets import DatasetUnreachableError
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Dataset:
+    """The real recordings; tests that need them are skipped where they can't be had."""
+    try:
+        return load_dataset("anomaly_mini")
+    except DatasetUnreachableError:
+        pytest.skip("the recordings can't be reached")
+
+
+@pytest.fixture(scope="session")
+def synthetic() -> Dataset:
+    """The synthetic clips that stand in for the recordings."""
+    return make_synthetic_dataset()
+
+
+@pytest.fixture(params=["anomaly_mini", "synthetic"])
+def course_clips(request: pytest.FixtureRequest) -> Dataset:
+    """Each data set in turn on which the course must tell its story."""
+    name = "recordings" if request.param == "anomaly_mini" else request.param
+    return request.getfixturevalue(name)
+
+
+@pytest.fixture(autouse=True)
+def _close_figures() -> None:
+    yield
+    plt.close("all")

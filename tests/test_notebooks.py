@@ -1,0 +1,187 @@
+"""What holds for every chapter, besides running: nbval sees to that."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = sorted((ROOT / "book").rglob("*.ipynb"))
+SOURCES = sorted((ROOT / "book").rglob("*.py"))
+
+spec = importlib.util.spec_from_file_location(
+    "notebooks", ROOT / "tools" / "notebooks.py"
+)
+tool = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(tool)
+
+for_each_notebook = pytest.mark.parametrize(
+    "path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS]
+)
+
+
+def code_cells(path: Path) -> list[nbformat.NotebookNode]:
+    cells = nbformat.read(path, as_version=4).cells
+    return [cell for cell in cells if cell.cell_type == "code" and cell.source.strip()]
+
+
+def essence(notebook: nbformat.NotebookNode) -> list[tuple[str, str, str]]:
+    """What a person edits: kinds, texts and tags of the cells."""
+    return [
+        (cell.cell_type, cell.source, json.dumps(cell.metadata, sort_keys=True))
+        for cell in notebook.cells
+    ]
+
+
+def test_there_are_notebooks_and_each_has_its_source():
+    assert len(NOTEBOOKS) >= 4
+    assert [p.with_suffix("") for p in NOTEBOOKS] == [
+        p.with_suffix("") for p in SOURCES
+    ]
+
+
+@for_each_notebook
+def test_pairs_say_the_same(path):
+    """After a change of a .py file: make notebooks."""
+    notebook = nbformat.read(path, as_version=4)
+    source = jupytext.read(path.with_suffix(".py"))
+    assert essence(notebook) == essence(source)
+    assert notebook.metadata["kernelspec"] == source.metadata["kernelspec"]
+
+
+@for_each_notebook
+def test_every_cell_was_run_once_from_top_to_bottom(path):
+    cells = code_cells(path)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+
+
+@for_each_notebook
+def test_no_output_is_an_error_or_a_warning(path):
+    for cell in code_cells(path):
+        for output in cell.outputs:
+            assert output.output_type != "error"
+            assert output.get("name") != "stderr"
+
+
+@for_each_notebook
+def test_no_recording_is_stored(path):
+    for cell in code_cells(path):
+        outputs = json.dumps(cell.outputs)
+        assert not re.search(r"data:audio|audio/|<audio|UklGR", outputs)
+        if "ClipPlayer(" in cell.source:
+            assert "listen" in cell.metadata["tags"]
+        if "listen" in cell.metadata.get("tags", []):
+            assert cell.outputs == []
+
+
+@for_each_notebook
+def test_stored_outputs_come_from_the_recordings(path):
+    text = json.dumps([cell.outputs for cell in code_cells(path)])
+    assert "data set: anomaly_mini" in text
+    assert "data set: synthetic" not in text
+
+
+@for_each_notebook
+def test_stored_outputs_name_no_folder_of_a_machine(path):
+    text = json.dumps([cell.outputs for cell in code_cells(path)])
+    assert not re.search(
+        r"(?<![\w.])/(home|Users|root|tmp|work|usr|var)/|[A-Z]:\\\\", text
+    )
+
+
+@for_each_notebook
+def test_every_figure_has_alt_text_and_nothing_else_does(path):
+    for cell in code_cells(path):
+        draws = any("image/png" in output.get("data", {}) for output in cell.outputs)
+        alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+        assert draws == (len(alt) > 20), cell.source
+
+
+@for_each_notebook
+def test_cells_are_short_and_each_is_introduced(path):
+    before = None
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "code":
+            assert before == "markdown", cell.source
+            assert len(cell.source.splitlines()) <= 16, cell.source
+        before = cell.cell_type
+
+
+@for_each_notebook
+def test_only_cells_that_train_or_listen_are_not_compared(path):
+    for cell in code_cells(path):
+        if "nbval-ignore-output" in cell.metadata.get("tags", []):
+            assert path.stem == "04_autoencoder" or "listen" in cell.metadata.tags
+
+
+@for_each_notebook
+def test_chapters_open_and_close_alike(path):
+    cells = nbformat.read(path, as_version=4).cells
+    opening = cells[0].source
+    assert opening.startswith("# ")
+    for part in ("**What you will learn**", "**What you need**", "**Time**"):
+        assert part in opening
+    everything = "\n".join(cell.source for cell in cells)
+    for heading in ("\n## Summary\n", "\n## Questions to think about\n"):
+        assert heading in everything
+
+
+@for_each_notebook
+def test_markdown_reads_well_without_the_site(path):
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "markdown":
+            assert not re.search(r"^:::|^```\{|\{[a-z:]+\}`", cell.source, re.MULTILINE)
+
+
+@for_each_notebook
+def test_set_up_comes_first_and_installs_from_the_books_repository(path):
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    assert code_cells(path)[0].source == (
+        "import sys\n\n"
+        'if "google.colab" in sys.modules:\n'
+        f'    %pip install --quiet "git+{config["repository"]["url"]}"'
+    )
+
+
+class TestTool:
+    def test_stamping_follows_the_configuration(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(tool, "repository_url", lambda: "https://example.org/fork")
+        files = []
+        for original in (ROOT / "book" / "01_dataset.py", ROOT / "CITATION.cff"):
+            files.append(tmp_path / original.name)
+            files[-1].write_text(original.read_text(encoding="utf-8"), encoding="utf-8")
+        tool.stamp_address(files)
+        assert '"git+https://example.org/fork"' in files[0].read_text(encoding="utf-8")
+        assert 'repository-code: "https://example.org/fork"' in files[1].read_text(
+            encoding="utf-8"
+        )
+
+    def test_all_addresses_are_stamped(self):
+        for file in (*tool.chapters(), ROOT / "CITATION.cff"):
+            found = tool.ADDRESS.findall(file.read_text(encoding="utf-8"))
+            assert [url for _, url in found] == [tool.repository_url()]
+
+    def test_running_stores_outputs_but_not_what_is_heard(self, tmp_path):
+        source = tmp_path / "new.py"
+        source.write_text(
+            '# %% tags=["listen"]\nprint("recording")\n\n# %%\nprint(1 + 1)\n',
+            encoding="utf-8",
+        )
+        notebook = tool.run(tool.merge(source), tmp_path)
+        listened, computed = notebook.cells
+        assert listened.outputs == []
+        assert computed.outputs[0].text == "2\n"
+        assert [cell.execution_count for cell in notebook.cells] == [1, 2]
+
+    def test_merging_keeps_the_ids_of_cells(self):
+        for path in NOTEBOOKS:
+            before = [cell.id for cell in nbformat.read(path, as_version=4).cells]
+            merged = tool.merge(path.with_suffix(".py"))
+            assert [cell.id for cell in merged.cells] == before

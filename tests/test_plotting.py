@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from esa4_helpers import (
+    plot_points,
+    plot_roc,
+    plot_scores,
+    plot_spectrogram,
+    plot_training,
+    set_style,
+)
+
+LABELS = [0, 0, 0, 1, 1]
+SCORES = [1.0, 2.0, 3.0, 2.5, 4.0]
+S = np.arange(64 * 50, dtype=float).reshape(64, 50)
+DRAW = {
+    "spectrogram": lambda ax=None: plot_spectrogram(S, 16000, ax=ax),
+    "points": lambda ax=None: plot_points(np.eye(3), np.eye(3), [0, 1, 1], ax=ax),
+    "scores": lambda ax=None: plot_scores(LABELS, SCORES, ax=ax),
+    "roc": lambda ax=None: plot_roc(LABELS, SCORES, ax=ax),
+    "training": lambda ax=None: plot_training([0.3, 0.2, 0.1], ax=ax),
+}
+
+
+@pytest.mark.parametrize("draw", DRAW.values(), ids=DRAW)
+class TestEveryPicture:
+    def test_draws_into_given_axes_and_returns_them(self, draw):
+        _, axes = plt.subplots(1, 2)
+        assert draw(ax=axes[1]) is axes[1]
+        assert axes[1].has_data()
+        assert not axes[0].has_data()
+
+    def test_makes_a_figure_of_its_own_otherwise(self, draw):
+        _, bystander = plt.subplots()
+        assert draw().figure is not bystander.figure
+        assert not bystander.has_data()
+
+    def test_labels_both_axes(self, draw):
+        ax = draw()
+        assert ax.get_xlabel()
+        assert ax.get_ylabel()
+
+
+class TestPlotSpectrogram:
+    def test_axes_span_the_clip_and_the_band(self):
+        ax = plot_spectrogram(S, 16000, hop_length=160)
+        assert ax.get_xlim()[1] == pytest.approx(50 * 160 / 16000, rel=0.05)
+        assert ax.get_ylim()[1] == pytest.approx(8000, rel=0.05)
+
+    def test_colours_show_the_values_on_the_given_scale(self):
+        ax = plot_spectrogram(
+            S, 16000, vmin=-5, vmax=10_000, label="error", title="a clip"
+        )
+        mesh = ax.collections[0]
+        np.testing.assert_array_equal(mesh.get_array().ravel(), S.ravel())
+        assert mesh.get_clim() == (-5, 10_000)
+        assert mesh.colorbar.ax.get_ylabel() == "error"
+        assert ax.get_title() == "a clip"
+
+    @pytest.mark.parametrize(
+        ("bad", "sr", "message"),
+        [
+            (np.zeros((1, 64, 50)), 16000, "of one clip"),
+            (np.zeros((0, 50)), 16000, "of one clip"),
+            (np.full((4, 4), np.nan), 16000, "NaN"),
+            (S, 0, "sr must be above 0"),
+        ],
+    )
+    def test_bad_input_is_named(self, bad, sr, message):
+        with pytest.raises(ValueError, match=message):
+            plot_spectrogram(bad, sr)
+
+
+class TestPlotPoints:
+    def test_each_group_is_where_its_clips_are(self):
+        train, test = np.array([[0, 1, 9], [2, 3, 9]]), np.array([[4, 5, 9], [6, 7, 9]])
+        ax = plot_points(train, test, [1, 0])
+        drawn = {c.get_label(): c.get_offsets().tolist() for c in ax.collections}
+        assert drawn == {
+            "training (normal)": [[0, 1], [2, 3]],
+            "test, normal": [[6, 7]],
+            "test, abnormal": [[4, 5]],
+        }
+
+    @pytest.mark.parametrize(
+        ("train", "test", "labels"),
+        [
+            ([[0, 1]], [[0, 1, 2]], [0]),
+            ([[0]], [[0]], [0]),
+            ([0, 1], [[0, 1]], [0]),
+            ([[0, 1]], [[0, 1]], [0, 1]),
+        ],
+    )
+    def test_shapes_must_agree(self, train, test, labels):
+        with pytest.raises(ValueError, match="train and test must have the shape"):
+            plot_points(train, test, labels)
+
+
+class TestPlotScores:
+    def test_every_score_stands_above_its_label(self):
+        normal, abnormal = plot_scores(LABELS, SCORES).collections
+        np.testing.assert_array_equal(normal.get_offsets()[:, 1], [1, 2, 3])
+        np.testing.assert_array_equal(abnormal.get_offsets()[:, 1], [2.5, 4])
+        assert (abs(normal.get_offsets()[:, 0]) < 0.2).all()
+        assert (abs(abnormal.get_offsets()[:, 0] - 1) < 0.2).all()
+
+    def test_equal_scores_do_not_hide_each_other(self):
+        normal = plot_scores([0, 0, 1], [1, 1, 2]).collections[0].get_offsets()
+        assert normal[0, 0] != normal[1, 0]
+
+    def test_threshold_is_marked(self):
+        assert plot_scores(LABELS, SCORES, threshold=2.2).lines[0].get_ydata()[0] == 2.2
+
+
+class TestPlotRoc:
+    def test_curve_encloses_the_auc_it_is_labelled_with(self):
+        line = plot_roc(LABELS, SCORES, label="mine").lines[-1]
+        area = np.trapezoid(line.get_ydata(), line.get_xdata())
+        assert line.get_label() == f"mine, AUC = {area:.2f}"
+
+    def test_two_detectors_share_one_diagonal(self):
+        ax = plot_roc(LABELS, SCORES, label="a")
+        plot_roc(LABELS, SCORES[::-1], label="b", ax=ax)
+        names = [text.get_text().split(",")[0] for text in ax.get_legend().get_texts()]
+        assert names == ["guessing", "a", "b"]
+
+
+class TestPlotTraining:
+    def test_first_epoch_is_number_one(self):
+        line = plot_training([0.3, 0.2]).lines[0]
+        assert line.get_xydata().tolist() == [[1, 0.3], [2, 0.2]]
+
+    @pytest.mark.parametrize("losses", [[], [[0.1]], [0.1, np.nan]])
+    def test_bad_losses_are_refused(self, losses):
+        with pytest.raises(ValueError, match="finite numbers"):
+            plot_training(losses)
+
+
+def test_style_keeps_figures_opaque_for_dark_pages():
+    with plt.rc_context():
+        set_style()
+        assert plt.figure().get_facecolor() == (1, 1, 1, 1)
