@@ -306,7 +306,7 @@ for name, values in aucs.items():
 # %%
 for claim, holds in (
     ("the mean error is below guessing with every seed", max(aucs["mean error"]) < 0.5),
-    ("the error profile reaches 0.9 with every seed", min(aucs["error profile"]) >= 0.9),
+    ("the error profile reaches 0.8 with every seed", min(aucs["error profile"]) >= 0.8),
 ):
     print(f"{claim}: {'yes' if holds else 'no'}")
 

@@ -17,13 +17,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 
-class Scorer(Protocol):
+class _Scorer(Protocol):
     """Whatever tells how normal samples are."""
 
     def score_samples(self, X: ArrayLike) -> np.ndarray: ...
 
 
-def anomaly_score(detector: Scorer, X: ArrayLike) -> np.ndarray:
+def anomaly_score(detector: _Scorer, X: ArrayLike) -> np.ndarray:
     """Tell how abnormal each sample is: higher means more anomalous.
 
     Parameters

@@ -30,7 +30,7 @@ def synthesize_clip(
 
     A normal clip holds two or more strong clicks, one every 1.0 to 1.15 s,
     each followed half a period later by a weak one. In a ``"weak click"``
-    clip every click has lost 9 to 16 dB; in a ``"missing click"`` clip the
+    clip every click has lost 10 to 18 dB; in a ``"missing click"`` clip the
     valve is stuck and only the hall is heard.
 
     Parameters
@@ -74,7 +74,7 @@ def synthesize_clip(
     audio = _room(rng, n_samples, sr) + _hum(rng, n_samples, sr)
     audio += _microphone_noise(rng, n_samples)
     clicks = _clicks(rng, n_samples, sr)
-    loss_db = rng.uniform(9.0, 16.0)
+    loss_db = rng.uniform(10.0, 18.0)
     if kind == NORMAL:
         audio += clicks
     elif kind == "weak click":
@@ -105,23 +105,23 @@ def _coloured_noise(
 
 def _room(rng: np.random.Generator, n_samples: int, sr: float) -> np.ndarray:
     """Room tone and hiss, whose level and colour differ from clip to clip."""
-    slope = rng.uniform(-5.0, -2.5)
-    level_db = rng.uniform(-55.0, -48.0)
+    slope = rng.uniform(-8.0, -5.5)
+    level_db = rng.uniform(-52.0, -48.0)
     return _db_to_amplitude(level_db) * _coloured_noise(rng, n_samples, sr, slope)
 
 
 def _microphone_noise(rng: np.random.Generator, n_samples: int) -> np.ndarray:
     """White noise, the only thing above 8 kHz."""
-    level_db = rng.uniform(-86.0, -74.0)
+    level_db = rng.uniform(-92.0, -84.0)
     return _db_to_amplitude(level_db) * rng.standard_normal(n_samples)
 
 
 def _hum(rng: np.random.Generator, n_samples: int, sr: float) -> np.ndarray:
-    """The harmonics of another machine, in about half of the clips."""
+    """The harmonics of another machine, in two clips out of five."""
     fundamental = rng.uniform(120.0, 500.0)
-    level_db = rng.uniform(-62.0, -52.0)
+    level_db = rng.uniform(-68.0, -60.0)
     phases = rng.uniform(0, 2 * np.pi, 4)
-    if rng.uniform() < 0.5:
+    if rng.uniform() < 0.6:
         return np.zeros(n_samples)
     t = np.arange(n_samples) / sr
     hum = sum(
@@ -132,26 +132,28 @@ def _hum(rng: np.random.Generator, n_samples: int, sr: float) -> np.ndarray:
 
 
 def _clicks(rng: np.random.Generator, n_samples: int, sr: float) -> np.ndarray:
-    """Strong clicks a period apart and a weak one midway between each two."""
+    """Strong clicks a period apart, and a weak one midway between each two."""
     period = rng.uniform(1.0, 1.15)
-    # Half a click length of margin keeps the last click whole at 2.5 s.
-    first = rng.uniform(0.05, 0.15)
-    duration = n_samples / sr
+    # The valve is somewhere in its cycle when the clip starts, but early enough
+    # for two strong clicks even in the shortest clip.
+    first_strong = rng.uniform(0.05, period)
+    onsets = np.arange(first_strong % (period / 2), n_samples / sr - 0.1, period / 2)
     audio = np.zeros(n_samples)
-    for i, onset in enumerate(np.arange(first, duration - 0.1, period / 2)):
-        level_db = rng.uniform(-24.5, -22.5) if i % 2 == 0 else rng.uniform(-40, -34)
-        start = round((onset + rng.normal(0, 0.005)) * sr)
+    for onset in onsets:
+        is_strong = round((onset - first_strong) / (period / 2)) % 2 == 0
+        level_db = rng.uniform(-24.5, -22.5) if is_strong else rng.uniform(-40, -34)
+        start = max(round((onset + rng.normal(0, 0.005)) * sr), 0)
         click = _click(rng, sr)[: n_samples - start]
         audio[start : start + click.size] += _db_to_amplitude(level_db) * click
     return audio
 
 
 def _click(rng: np.random.Generator, sr: float) -> np.ndarray:
-    """One click of peak 1: a burst of noise that rises at once and dies away."""
-    n_samples = round(0.1 * sr)
+    """One click of peak 1: a burst of noise that rises at once and rings off."""
+    n_samples = round(0.2 * sr)
     t = np.arange(n_samples) / sr
-    burst = _coloured_noise(rng, n_samples, sr, slope_db_per_octave=1.0)
-    burst *= (1 - np.exp(-t / 0.0005)) * np.exp(-t / 0.012)
+    burst = _coloured_noise(rng, n_samples, sr, slope_db_per_octave=0.0)
+    burst *= (1 - np.exp(-t / 0.0005)) * (np.exp(-t / 0.01) + 0.1 * np.exp(-t / 0.04))
     # The sudden rise has spread the burst beyond the band: take that off again.
     spectrum = np.fft.rfft(burst)
     spectrum[np.fft.rfftfreq(n_samples, 1 / sr) >= _BAND_LIMIT_HZ] = 0.0

@@ -19,6 +19,7 @@ from esa4_helpers import (
     anomaly_score,
     auc,
     log_mel_spectrogram,
+    make_synthetic_dataset,
     peak_level,
     permutation_p_value,
     pool_over_time,
@@ -127,6 +128,16 @@ class TestChapter3:
         labels = recordings.test.is_anomaly
         assert permutation_p_value(labels, labels.astype(float)) < 0.005
 
+    def test_mean_pooling_stays_clearly_worse_on_many_synthetic_clips(self):
+        many = make_synthetic_dataset(20, 100, 100, sr=16000)
+        S = log_mel_spectrogram(many.audio, many.sr)
+        mean, best = (
+            gmm_auc(many, pool_over_time(S, statistic), random_state=0)
+            for statistic in ("mean", "max")
+        )
+        assert mean < 0.8
+        assert best > 0.98
+
     @pytest.mark.parametrize("covariance_type", ["full", "diag"])
     def test_it_was_the_pooling(self, course_clips, covariance_type):
         S = at_16_khz(course_clips)
@@ -172,7 +183,7 @@ class TestChapter4:
     def test_the_error_profile_finds_the_anomalies(self, trained):
         dataset, S, detector = trained
         scores = anomaly_score(detector, S[~dataset.is_train])
-        assert auc(dataset.test.is_anomaly, scores) >= 0.9
+        assert auc(dataset.test.is_anomaly, scores) >= 0.8
 
     def test_the_error_sits_on_the_clicks(self, trained):
         dataset, S, detector = trained

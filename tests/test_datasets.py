@@ -38,6 +38,9 @@ def small_archive() -> bytes:
     return buffer.getvalue()
 
 
+SMALL_ARCHIVE = small_archive()
+
+
 class Upstream:
     """A web server on this machine that hands out the archive."""
 
@@ -73,9 +76,9 @@ def upstream(tmp_path, monkeypatch, cache) -> Upstream:
     folder = tmp_path / "upstream"
     folder.mkdir()
     server = Upstream(folder)
-    server.file.write_bytes(small_archive())
+    server.file.write_bytes(SMALL_ARCHIVE)
     monkeypatch.setattr(datasets, "ARCHIVE_URL", server.url)
-    digest = hashlib.sha256(small_archive()).hexdigest()
+    digest = hashlib.sha256(SMALL_ARCHIVE).hexdigest()
     monkeypatch.setattr(datasets, "ARCHIVE_SHA256", digest)
     yield server
     server.stop()
@@ -241,7 +244,7 @@ class TestFetchArchive:
         with pytest.raises(DatasetUnreachableError, match="404"):
             fetch_archive()
 
-    @pytest.mark.parametrize("damage", [b"", b"not a zip", small_archive()[:-50]])
+    @pytest.mark.parametrize("damage", [b"", b"not a zip", SMALL_ARCHIVE[:-50]])
     def test_wrong_download_is_refused_and_not_kept(self, upstream, cache, damage):
         upstream.file.write_bytes(damage)
         with pytest.raises(
@@ -253,13 +256,13 @@ class TestFetchArchive:
     def test_damaged_cache_is_mended_by_a_sound_download_only(self, upstream, cache):
         cache.mkdir()
         cached = cache / "anomaly_mini.zip"
-        cached.write_bytes(small_archive()[:-50])
+        cached.write_bytes(SMALL_ARCHIVE[:-50])
         upstream.file.write_bytes(b"something else")
         with pytest.raises(DatasetError):
             fetch_archive()
-        assert cached.read_bytes() == small_archive()[:-50]
-        upstream.file.write_bytes(small_archive())
-        assert fetch_archive().read_bytes() == small_archive()
+        assert cached.read_bytes() == SMALL_ARCHIVE[:-50]
+        upstream.file.write_bytes(SMALL_ARCHIVE)
+        assert fetch_archive().read_bytes() == SMALL_ARCHIVE
 
     def test_damaged_cache_without_internet_is_named_and_left_alone(
         self, upstream, cache
@@ -291,13 +294,13 @@ class TestFetchArchive:
         upstream.stop()
         given = tmp_path / "usb stick" / "copy.zip"
         given.parent.mkdir()
-        given.write_bytes(small_archive())
+        given.write_bytes(SMALL_ARCHIVE)
         monkeypatch.setenv("ESA4_ARCHIVE", str(given))
         assert fetch_archive() == given
         assert load_dataset("anomaly_mini").title == "anomaly_mini"
         assert not cache.exists()
 
-    @pytest.mark.parametrize("content", [b"", b"not a zip", small_archive()[:-50]])
+    @pytest.mark.parametrize("content", [b"", b"not a zip", SMALL_ARCHIVE[:-50]])
     def test_given_wrong_archive_is_refused(
         self, upstream, cache, monkeypatch, tmp_path, content
     ):
@@ -309,7 +312,7 @@ class TestFetchArchive:
         with pytest.raises(DatasetError, match=expected + WAYS_OUT):
             load_dataset("anomaly_mini")
         assert given.read_bytes() == content
-        assert cached.read_bytes() == small_archive()
+        assert cached.read_bytes() == SMALL_ARCHIVE
 
     @pytest.mark.parametrize("name", ["missing.zip", "."])
     def test_given_archive_that_is_no_file_is_refused(
@@ -323,7 +326,7 @@ class TestFetchArchive:
         self, upstream, monkeypatch, tmp_path
     ):
         given = tmp_path / "copy.zip"
-        given.write_bytes(small_archive())
+        given.write_bytes(SMALL_ARCHIVE)
         monkeypatch.setenv("ESA4_ARCHIVE", str(given))
 
         def refuse(*args: object, **kwargs: object) -> str:

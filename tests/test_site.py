@@ -14,6 +14,7 @@ import yaml
 from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).resolve().parent.parent
+JUPYTER_BOOK = Path(sys.executable).with_name("jupyter-book")
 SITE = ROOT / "_build" / "html"
 CHAPTERS = [path.stem for path in sorted((ROOT / "book").glob("[0-9]*.ipynb"))]
 CONTENT = [f"book/{name}" for name in ("index", *CHAPTERS)] + [
@@ -23,16 +24,7 @@ CONTENT = [f"book/{name}" for name in ("index", *CHAPTERS)] + [
 
 def build(folder: Path, **environment: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "jupyter_book",
-            "build",
-            ".",
-            "-W",
-            "-n",
-            "--keep-going",
-        ],
+        [JUPYTER_BOOK, "build", ".", "-W", "-n", "--keep-going"],
         cwd=folder,
         env=os.environ | environment,
         capture_output=True,

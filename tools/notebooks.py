@@ -19,7 +19,6 @@ import jupytext
 import nbformat
 import yaml
 from nbclient import NotebookClient
-from nbconvert.preprocessors import TagRemovePreprocessor
 
 from esa4_helpers import load_dataset
 
@@ -71,9 +70,9 @@ def run(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
     ).execute()
     # Which Python it was is of no use to a reader and would differ at every run.
     notebook.metadata["language_info"] = {"name": "python"}
-    notebook, _ = TagRemovePreprocessor(
-        remove_all_outputs_tags={"listen"}, enabled=True
-    ).preprocess(notebook, {})
+    for cell in notebook.cells:
+        if "listen" in cell.metadata.get("tags", []):
+            cell.outputs = []
     return notebook
 
 

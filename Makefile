@@ -1,0 +1,56 @@
+# make site and make test do everything from a fresh clone; make help lists the rest.
+.POSIX:
+.PHONY: help site test lint notebooks test-colab clean
+
+PYTHON = python3
+VENV = .venv
+BIN = $(VENV)/bin
+INSTALLED = $(VENV)/installed
+
+# Without the recordings, go on with synthetic clips, and say so in one line. A wrong
+# archive or an unusable folder is another matter: that stops the run.
+CHOOSE_CLIPS = \
+	if [ -z "$${ESA4_DATASET:-}" ]; then \
+		reason=$$($(BIN)/python -m esa4_helpers download 2>&1 >/dev/null) || { \
+			[ $$? -eq 3 ] || { echo "$$reason" >&2; exit 1; }; \
+			echo "The recordings can't be reached: going on with synthetic clips."; \
+			export ESA4_DATASET=synthetic; \
+		}; \
+	fi
+
+help:
+	@echo "make site        build the website and say where it is"
+	@echo "make test        run all tests, notebooks and website included"
+	@echo "make lint        check the style of the code"
+	@echo "make notebooks   after an edit of book/*.py: run and store the notebooks"
+	@echo "make test-colab  run the course with Google Colab's versions"
+	@echo "make clean       remove all that the above have made"
+
+site: $(INSTALLED)
+	@$(CHOOSE_CLIPS); \
+	$(BIN)/jupyter-book build . -W -n --keep-going && \
+	echo && echo "Open this page: $$PWD/_build/html/index.html"
+
+test: $(INSTALLED) lint
+	@$(CHOOSE_CLIPS); \
+	$(BIN)/pytest -n 2 -rs --cov --cov-fail-under=95
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+notebooks: $(INSTALLED)
+	$(BIN)/python tools/notebooks.py
+
+test-colab:
+	$(PYTHON) tools/test_colab.py
+
+clean:
+	rm -rf _build $(VENV) .colab .coverage .pytest_cache .ruff_cache *.egg-info
+
+# uv installs in seconds what pip takes minutes for.
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable . --group test
+	touch $(INSTALLED)

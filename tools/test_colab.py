@@ -1,0 +1,158 @@
+"""Run the course as a student in Google Colab would: python tools/test_colab.py
+
+In an environment with Colab's versions of what the course touches, each chapter is
+executed from its first cell, which must install the helper package from this very
+checkout and may not change any package that is there already.
+
+It needs a Python of Colab's version; where there is none, it says so and ends.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / ".colab"
+ENVIRONMENT = FOLDER / "venv"
+VERSIONS = ROOT / "tools" / "colab-versions.txt"
+COLAB_PYTHON = "3.13"
+
+# Colab's kernel has imported google.colab before the first cell runs. A line in a
+# .pth file that starts with "import" is run when Python starts.
+PRETEND = "import sys, types; sys.modules['google.colab'] = types.ModuleType('google.colab')"
+
+
+def run(*command: str | Path, **kwargs: object) -> subprocess.CompletedProcess:
+    """Run a command; end the whole script if it fails."""
+    result = subprocess.run([str(part) for part in command], text=True, **kwargs)
+    if result.returncode != 0:
+        for stream in (result.stdout, result.stderr):
+            print(stream or "", end="")
+        sys.exit(f"failed: {' '.join(map(str, command))}")
+    return result
+
+
+def find_python() -> str | None:
+    """A Python of Colab's version on this machine, or one that uv can get."""
+    name = f"python{COLAB_PYTHON}"
+    candidates = [shutil.which(name), os.environ.get("COLAB_PYTHON")]
+    candidates += sorted(
+        Path.home().glob(f".pyenv/versions/{COLAB_PYTHON}*/bin/{name}"), reverse=True
+    )
+    for candidate in filter(None, candidates):
+        # A command of that name may be a mere switch to a version that is not there.
+        code = "import sys; print('%d.%d' % sys.version_info[:2])"
+        result = subprocess.run([candidate, "-c", code], capture_output=True, text=True)
+        if result.stdout.strip() == COLAB_PYTHON:
+            return str(candidate)
+    found = subprocess.run(
+        [uv(), "python", "find", COLAB_PYTHON], capture_output=True, text=True
+    )
+    return found.stdout.strip() if found.returncode == 0 else None
+
+
+def uv() -> Path:
+    """The installer, put into a small environment of its own."""
+    command = FOLDER / "uv" / "bin" / "uv"
+    if not command.exists():
+        venv.create(FOLDER / "uv", with_pip=True)
+        run(command.with_name("python"), "-m", "pip", "install", "--quiet", "uv")
+    return command
+
+
+def make_environment(python: str) -> None:
+    """Install Colab's versions, pip included, and pretend to be Colab."""
+    run(uv(), "venv", "--quiet", "--clear", "--python", python, ENVIRONMENT)
+    # Colab has built its packages for its machines; ours come without a graphics card.
+    run(uv(), "pip", "install", "--quiet", "--python", ENVIRONMENT, "-r", VERSIONS)
+    packages = next(ENVIRONMENT.glob("lib/python*/site-packages"))
+    (packages / "pretend_colab.pth").write_text(PRETEND + "\n", encoding="utf-8")
+
+
+def snapshot() -> Path:
+    """A repository of the checkout as it is now, changes not committed included."""
+    repository = FOLDER / "repository"
+    shutil.rmtree(repository, ignore_errors=True)
+    repository.mkdir()
+    listing = ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    files = run(*listing, cwd=ROOT, capture_output=True).stdout.split("\0")
+    for name in filter(None, files):
+        if (ROOT / name).is_file():
+            (repository / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, repository / name)
+    git = ("git", "-c", "user.name=test", "-c", "user.email=test@localhost")
+    run(*git, "init", "--quiet", cwd=repository)
+    run(*git, "add", "--all", cwd=repository)
+    run(*git, "commit", "--quiet", "--message", "snapshot", cwd=repository)
+    return repository
+
+
+def installed() -> dict[str, str]:
+    """Names and versions of all packages in the environment."""
+    listing = run(
+        uv(), "pip", "freeze", "--quiet", "--python", ENVIRONMENT, capture_output=True
+    )
+    return dict(
+        line.replace(" @ ", "==").split("==", 1) for line in listing.stdout.splitlines()
+    )
+
+
+def execute(chapter: Path, repository: Path) -> None:
+    """Run a chapter; its set-up cell installs from the snapshot, not from GitHub."""
+    url = (ROOT / "_config.yml").read_text(encoding="utf-8")
+    url = url.split("url: ", 1)[1].split()[0]
+    environment = os.environ | {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.file://{repository}.insteadOf",
+        "GIT_CONFIG_VALUE_0": url,
+    }
+    run(
+        ENVIRONMENT / "bin" / "jupyter",
+        *("nbconvert", "--to", "notebook", "--execute", "--log-level", "ERROR"),
+        *("--output-dir", FOLDER / "executed", chapter),
+        cwd=FOLDER,
+        env=environment,
+        capture_output=True,
+    )
+
+
+def main() -> None:
+    """Make the environment, run all chapters, compare the packages."""
+    FOLDER.mkdir(exist_ok=True)
+    python = find_python()
+    if python is None:
+        print(
+            f"No Python {COLAB_PYTHON} is at hand: the course was NOT tried with "
+            "Colab's versions. Name one with COLAB_PYTHON=/path/to/python."
+        )
+        return
+    make_environment(python)
+    before = installed()
+    repository = snapshot()
+    for chapter in sorted((ROOT / "book").glob("[0-9]*.ipynb")):
+        print(f"{chapter.name} ...", flush=True)
+        execute(chapter, repository)
+    after = installed()
+    added = sorted(set(after) - set(before))
+    changed = {
+        name: (version, after.get(name))
+        for name, version in before.items()
+        if after.get(name) != version
+    }
+    if changed:
+        sys.exit(f"installing the helper changed packages that Colab has: {changed}")
+    if added != ["esa4-helpers"]:
+        sys.exit(f"the set-up cells should add esa4-helpers alone, and added {added}")
+    print(
+        f"All chapters run with Colab's versions; of its {len(before)} packages here "
+        "none was changed, and esa4-helpers alone was added."
+    )
+
+
+if __name__ == "__main__":
+    main()
