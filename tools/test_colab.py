@@ -24,7 +24,9 @@ COLAB_PYTHON = "3.13"
 
 # Colab's kernel has imported google.colab before the first cell runs. A line in a
 # .pth file that starts with "import" is run when Python starts.
-PRETEND = "import sys, types; sys.modules['google.colab'] = types.ModuleType('google.colab')"
+PRETEND = (
+    "import sys, types; sys.modules['google.colab'] = types.ModuleType('google.colab')"
+)
 
 
 def run(*command: str | Path, **kwargs: object) -> subprocess.CompletedProcess:
