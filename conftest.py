@@ -6,6 +6,9 @@ import os
 
 import pytest
 
+# The sources of the notebooks are no modules: no doctests in there.
+collect_ignore_glob = ["book/*.py"]
+
 
 def pytest_configure(config: pytest.Config) -> None:
     # The stored outputs come from the recordings: with other clips the notebooks

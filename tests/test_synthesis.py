@@ -54,7 +54,7 @@ def test_anomalies_differ_from_the_normal_clip_of_the_same_seed_in_their_clicks(
         for kind in ("normal", *ANOMALY_KINDS)
     )
     weaker_db = 20 * np.log10(normal.max() / weak.max())
-    assert 6 < weaker_db < 17
+    assert 6 < weaker_db < 19
     assert missing.max() < weak.max()
     assert missing.max() < 5 * np.median(missing), "something still clicks"
     # Where nothing clicks, the three sound the same.
