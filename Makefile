@@ -33,7 +33,8 @@ site: $(INSTALLED)
 
 test: $(INSTALLED) lint
 	@$(CHOOSE_CLIPS); \
-	$(BIN)/pytest -n 2 -rs --cov --cov-fail-under=95
+	$(BIN)/pytest -n 2 -rs --cov --cov-fail-under=95 && \
+	$(BIN)/pytest -n 2 -rs book
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
