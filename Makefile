@@ -1,5 +1,6 @@
 # make site and make test do everything from a fresh clone; make help lists the rest.
 .POSIX:
+.NOTPARALLEL:
 .PHONY: help site test lint notebooks test-colab clean
 
 PYTHON = python3
@@ -8,8 +9,13 @@ BIN = $(VENV)/bin
 INSTALLED = $(VENV)/installed
 
 # Without the recordings, go on with synthetic clips, and say so in one line. A wrong
-# archive or an unusable folder is another matter: that stops the run.
+# archive or an unusable folder is another matter: that stops the run. Notebooks run in
+# their own folder, where relative paths would lead elsewhere.
 CHOOSE_CLIPS = \
+	case "$${ESA4_ARCHIVE:-/}" in /*|"~"*) ;; *) export ESA4_ARCHIVE="$$PWD/$$ESA4_ARCHIVE";; esac; \
+	case "$${ESA4_DATA_HOME:-/}" in /*|"~"*) ;; *) export ESA4_DATA_HOME="$$PWD/$$ESA4_DATA_HOME";; esac; \
+	case "$${ESA4_DATASET:-}" in ""|anomaly_mini|synthetic) ;; \
+		*) echo "ESA4_DATASET is $$ESA4_DATASET: expected anomaly_mini or synthetic" >&2; exit 1;; esac; \
 	if [ -z "$${ESA4_DATASET:-}" ]; then \
 		reason=$$($(BIN)/python -m esa4_helpers download 2>&1 >/dev/null) || { \
 			[ $$? -eq 3 ] || { echo "$$reason" >&2; exit 1; }; \
@@ -43,8 +49,9 @@ lint: $(INSTALLED)
 notebooks: $(INSTALLED)
 	$(BIN)/python tools/notebooks.py
 
-test-colab:
-	$(PYTHON) tools/test_colab.py
+test-colab: $(INSTALLED)
+	@$(CHOOSE_CLIPS); \
+	$(BIN)/python tools/test_colab.py
 
 clean:
 	rm -rf _build $(VENV) .colab .coverage .pytest_cache .ruff_cache *.egg-info

@@ -74,9 +74,9 @@ set_style()
 #
 # **MIMII** (Malfunctioning Industrial Machine Investigation and Inspection) is a
 # public collection of machine sounds by Hitachi: valves, pumps, fans and slide
-# rails, seven product models of each, in normal operation and with faults such as
-# contamination, leakage or imbalance. The sounds were mixed with noise from real
-# factories.
+# rails, seven product models of each, in normal operation (5000 to 10000 seconds for each
+# model) and with faults such as contamination, leakage or imbalance (about 1000 seconds).
+# The sounds were mixed with noise from real factories.
 #
 # > H. Purohit, R. Tanabe, K. Ichige, T. Endo, Y. Nikaido, K. Suefusa,
 # > Y. Kawaguchi: *MIMII Dataset: Sound Dataset for Malfunctioning Industrial
@@ -86,7 +86,8 @@ set_style()
 # > paper: [arxiv.org/abs/1909.09347](https://arxiv.org/abs/1909.09347)
 #
 # **anomaly_mini** is a handful of clips from the valve part of MIMII, mixed so that
-# the valve is 6 dB above the factory noise. Jakob Abeßer cut it for his lecture
+# the valve is 6 dB above the factory noise. (*Decibels*, dB, measure ratios: every 6 dB
+# doubles the pressure, every 10 dB is ten times the power.) Jakob Abeßer cut it for his lecture
 # *Computational Analysis of Sound and Music*, on which this course is built.
 #
 # MIMII is licensed under [CC BY-SA 4.0](https://creativecommons.org/licenses/by-sa/4.0/):
@@ -204,7 +205,7 @@ _ = axes[1].set_xlabel("time (s)")
 # ## Measure the simplest thing first
 #
 # Before building a detector, see what a single number can do. The spikes suggest the
-# *peak level*: the loudest sample of a clip, in decibels (dB). What is normal? The
+# *peak level*: the loudest sample of a clip, in dB. What is normal? The
 # median over the training clips. The anomaly score of a clip is then its distance
 # from that median, in either direction, since we must not assume to know whether a
 # fault makes a machine louder or quieter.

@@ -140,7 +140,9 @@ for title, S in (("relative", S_lecture), ("absolute", S_absolute)):
 #
 # The upper part of the pictures is dark. Sound sampled at 44.1 kHz can hold
 # frequencies up to 22.05 kHz, but these clips were made from recordings at 16 kHz,
-# which end at 8 kHz. How many of the 128 bands hold nothing of the machine?
+# which end at 8 kHz. How many of the 128 bands hold nothing of the machine? (The list of
+# their centres has one more at each end, because a band reaches from the centre of its
+# lower neighbour to that of its upper one.)
 
 # %%
 print(f"{np.mean(centres > 8000):.0%} of the bands lie above 8 kHz")
@@ -171,14 +173,15 @@ print("(n_clips, n_mels, n_frames) =", S.shape)
 # %% [markdown]
 # The same two clips again, now at 16 kHz and in absolute levels:
 
-# %% mystnb={"image": {"alt": "Log-mel spectrograms up to 8 kHz of the same normal and abnormal clip in absolute levels. The background now looks alike in both, and the bright vertical lines of the normal clip are faint or missing in the abnormal one."}}
+# %% mystnb={"image": {"alt": "Log-mel spectrograms up to 8 kHz of the same normal and abnormal clip in absolute levels. The background is similar, if not the same, and the bright vertical lines of the normal clip are fainter and fewer, or missing, in the abnormal one."}}
 figure, axes = plt.subplots(2, 1, figsize=(7, 5.5))
 for ax, i in zip(axes, (normal, abnormal)):
     plot_spectrogram(S[i], sr, vmin=-80, vmax=-10, title=dataset.names[i], ax=ax)
 
 # %% [markdown]
-# All 128 bands now serve the range in which there is something to hear, and the pictures
-# agree with the ear: the same hall, a weaker valve.
+# Nearly all 128 bands now serve the range in which there is something to hear, and the pictures
+# agree with the ear: in the faulty clip the clicks are weaker and fewer. The background
+# differs a little, too, as each clip has its own share of factory noise.
 #
 # ## One row of numbers a clip: pooling over time
 #
@@ -197,7 +200,7 @@ print("(n_clips, n_features) =", X_mean.shape)
 # present in *every* frame, rules it. The **maximum** over time does the opposite: it
 # keeps the loudest frame in each band, however short.
 
-# %% mystnb={"image": {"alt": "Two panels of level against frequency, one curve a test clip. Left, mean over time: the blue normal and orange abnormal curves are mixed. Right, maximum over time: the orange curves run clearly below the blue ones at high frequencies."}}
+# %% mystnb={"image": {"alt": "Two panels of level against frequency, one curve a test clip. Left, mean over time: the blue normal and orange abnormal curves overlap in most bands. Right, maximum over time: the orange curves run clearly below the blue ones at high frequencies."}}
 centres = librosa.mel_frequencies(128 + 2, fmax=sr / 2)[1:-1]
 figure, axes = plt.subplots(1, 2, figsize=(8, 3.5), sharey=True)
 for ax, statistic in zip(axes, ("mean", "max")):
@@ -210,9 +213,8 @@ _ = axes[0].set_ylabel("level (dB)")
 
 # %% [markdown]
 # Each line is one test clip, blue and solid if normal, orange and dashed if abnormal.
-# On the left the two sorts run through one another: **averaging hides the click.** On
-# the right they come apart at the high frequencies, where the click is louder than
-# the hall.
+# On the left the two sorts overlap in most bands: **averaging hides the click.** On the
+# right they come apart at the high frequencies, where the click is louder than the hall.
 #
 # A number says the same. For each band, take the distance between the mean of the
 # normal and that of the abnormal test clips, in units of the spread within the two
@@ -228,6 +230,8 @@ for statistic in ("mean", "max"):
     print(f"{statistic:4} over time: median distance {distance:.1f} spreads")
 
 # %% [markdown]
+# The maximum sets the two sorts much further apart than the mean does.
+#
 # Between mean and maximum there is a whole family. *Global weighted ranking pooling*
 # (GWRP) sorts the frames of a band from loud to quiet and gives the $i$-th the weight
 # $r^i$: with $r = 1$ it is the mean, with $r = 0$ the maximum, and between the two it
@@ -245,7 +249,8 @@ for statistic in ("mean", "max", "std", "gwrp"):
 # feature is *standardised*, which means shifted and scaled to mean 0 and standard
 # deviation 1. Otherwise a band that varies by 20 dB would outweigh one that varies by
 # 2 dB. Mean and standard deviation are computed **from the training clips only**. The
-# test clips stand for the future, and the future must not leak into the preparation.
+# test clips stand for the future, and the future must not leak into the preparation. We do
+# it with the mean features of the lecture, with which chapter 3 starts.
 
 # %%
 X_train = X_mean[dataset.is_train]
@@ -259,7 +264,7 @@ print("training", X_train.shape, "test", X_test.shape)
 
 # %%
 for title, X in (("training", X_train), ("test", X_test)):
-    print(f"{title:8} mean {abs(X.mean()):.2f}, standard deviation {X.std():.2f}")
+    print(f"{title:8} mean {X.mean() + 0:.2f}, standard deviation {X.std():.2f}")
 
 # %% [markdown]
 # The training features have mean 0 and standard deviation 1, by construction. The test

@@ -21,7 +21,8 @@
 # passage. Trained on normal sounds only, it becomes good at copying those. The hope: it
 # will be bad at copying anything else, so that the *reconstruction error* tells how
 # abnormal a sound is. This chapter tests that hope, first with the lecture's network,
-# then with a better one, and finds out that it rests on an assumption.
+# then with one whose passage is really narrow, and finds out that it rests on an
+# assumption.
 #
 # **What you will learn**
 #
@@ -102,8 +103,9 @@ print(f"training values from {Z_train.min():.1f} to {Z_train.max():.1f}")
 # axes by keeping the largest of each 2 × 2 values (*max pooling*). The **decoder** goes
 # the other way: it doubles the axes again and ends with a picture of the original size.
 #
-# Every seed gives other random starting weights, so we set one, to get the same result
-# each time.
+# Some vocabulary of Keras: `relu` sets negative values to zero, `padding="same"` keeps the
+# picture's size, and *Adam* is the usual rule by which weights are adjusted. Every seed gives
+# other random starting weights, so we set one, to get the same result each time.
 
 # %%
 keras.utils.set_random_seed(0)
@@ -160,8 +162,8 @@ _ = plot_roc(y_test, lecture_scores, label="lecture", ax=axes[1])
 
 # %% [markdown]
 # The two groups overlap. How good is it, next to the one-line baseline of chapter 1?
-# (Training a network gives slightly different numbers on another computer, and very
-# different ones with another seed. So we ask only what holds for all of them.)
+# (Training a network gives slightly different numbers on another computer, and other ones
+# with another seed. So instead of an exact number we ask a question with a sturdier answer.)
 
 # %%
 typical_level = np.median(peak_level(dataset.train.audio))
@@ -192,8 +194,8 @@ print(f"input {n_input} values, code {n_code} values, ratio {n_code / n_input:.0
 # ## One step further: a real bottleneck
 #
 # `build_autoencoder` makes a network that halves both axes three times and then squeezes
-# what is left into a dense layer of 16 values. That is all the decoder gets to know
-# about a clip. As in chapter 3 we use absolute levels at 16 kHz.
+# what is left into a *dense* layer (each of its values depends on all that came before) of
+# 16 values. That is all the decoder gets to know about a clip. As in chapter 3 we use absolute levels at 16 kHz.
 
 # %%
 sr = 16000
@@ -216,7 +218,7 @@ for name, score in zip(dataset.test.names, mean_scores):
 # %% [markdown]
 # The same two pictures as before:
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Left: mean reconstruction error of the test clips with the bottleneck; most normal clips lie above the abnormal ones. Right: the ROC curve runs below the diagonal of guessing."}}
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Left: mean reconstruction error of the test clips with the bottleneck; most abnormal clips lie at the level of the lowest normal ones or below. Right: the ROC curve runs mostly below the diagonal of guessing."}}
 figure, axes = plt.subplots(1, 2, figsize=(8, 3.5))
 plot_scores(y_test, mean_scores, title="Bottleneck, mean error", ax=axes[0])
 _ = plot_roc(y_test, mean_scores, label="bottleneck", ax=axes[1])
@@ -229,9 +231,9 @@ below = auc(y_test, mean_scores) < 0.5
 print("is the AUC below that of guessing?", "yes" if below else "no")
 
 # %% [markdown]
-# The bottleneck made it *worse than guessing*: the ROC curve runs below the diagonal. The
-# network rebuilds the **faulty** clips better than the healthy ones. If that is not a bug,
-# it is a finding. Where does the error sit? The error map has a value for each
+# With the bottleneck, on absolute levels, it is *worse than guessing*: most of the ROC curve
+# runs below the diagonal. The network rebuilds most of the **faulty** clips better than the
+# healthy ones. If that is not a bug, it is a finding. Where does the error sit? The error map has a value for each
 # time-frequency cell:
 
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Four panels. Top: spectrograms of a normal and an abnormal clip. Bottom: their error maps. In the normal clip the error is concentrated in vertical lines at the clicks; the abnormal clip has little of that."}}
@@ -246,16 +248,17 @@ for column, i in zip(axes.T, pair):
 
 # %% [markdown]
 # The error sits on the clicks. A click is short, and it comes at another moment in each
-# clip; with 16 numbers, the network can say "noise of that colour" but not "click, exactly
-# here". So clicks are hard to rebuild, even though every training clip had them. A faulty
-# valve clicks weakly or not at all, leaving nothing that is hard to rebuild, and gets a
-# *low* error.
+# clip; with 16 numbers, the network can say "noise with this balance of low and high" but
+# not "click, exactly here". So clicks are hard to rebuild, even though every training clip
+# had them. A faulty valve clicks weakly or not at all, leaving little that is hard to
+# rebuild, and gets a *low* error. (The thin line at the upper edge of the maps is the last
+# band before 8 kHz, where the recordings fade out.)
 #
 # "High error means abnormal" holds if a fault **adds** something complicated. Here the
 # fault **takes** something complicated **away**. It is an assumption about faults, and we
 # made it without noticing.
 #
-# Turning the sign would now give a fine AUC. It would also be cheating: we only know that
+# Turning the sign would now give an AUC above guessing. It would also be cheating: we only know that
 # it helps from the test labels, and it would fail for the next fault, one that adds a
 # squeak.
 #
@@ -278,14 +281,15 @@ profile_scores = anomaly_score(profile_model, error_profile(S_test))
 # %% [markdown]
 # How do these scores rank the clips, next to the mean error?
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Left: anomaly scores from the error profile; the abnormal clips lie above the normal ones. Right: ROC curves of the mean error, below the diagonal, and of the error profile, close to the upper left corner."}}
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Left: anomaly scores from the error profile; the abnormal clips lie above the normal ones. Right: ROC curves of the mean error, mostly below the diagonal, and of the error profile, through or close to the upper left corner."}}
 figure, axes = plt.subplots(1, 2, figsize=(8, 3.5))
 plot_scores(y_test, profile_scores, title="Bottleneck, error profile", ax=axes[0])
 plot_roc(y_test, mean_scores, label="mean error", ax=axes[1])
 _ = plot_roc(y_test, profile_scores, label="error profile", ax=axes[1])
 
 # %% [markdown]
-# The same network and the same errors, with another question asked of them. To be sure that
+# Now the abnormal clips lie above the normal ones. It is the same network with the same
+# errors; only the question is another. To be sure that
 # it is not the luck of one seed, train with three and look at the range. With
 # `score="profile"`, its default, the detector does all of the above by itself.
 

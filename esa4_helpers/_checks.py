@@ -6,30 +6,44 @@ a ValueError or TypeError that names the argument and says how to mend it.
 
 from __future__ import annotations
 
-from numbers import Real
+import math
+from numbers import Integral, Real
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+# Floats beyond this are no audio in [-1, 1], but 16-bit samples in disguise. It leaves
+# room for what filters and synthetic noise overshoot.
+_LARGEST_SAMPLE = 32.0
 
-def check_sample_rate(sr: float, name: str = "sr") -> float:
-    if not isinstance(sr, Real) or isinstance(sr, (bool, np.bool_)):
-        raise TypeError(f"{name} must be a number in Hz, got {sr!r}")
-    if not (np.isfinite(sr) and sr > 0):
+
+def check_number(value: float, name: str) -> float:
+    """Return a finite real number as it came."""
+    if not isinstance(value, Real) or isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be finite, got {value!r}")
+    return value
+
+
+def check_sample_rate(sr: float, name: str = "sr", *, at_least: float = 0) -> float:
+    check_number(sr, name)
+    if sr <= 0:
         raise ValueError(f"{name} must be above 0 Hz, got {sr!r}")
+    if sr < at_least:
+        raise ValueError(f"{name} must be at least {at_least:g} Hz, got {sr!r}")
     return sr
 
 
 def check_duration(duration: float, *, at_least: float) -> float:
-    if not isinstance(duration, Real) or isinstance(duration, (bool, np.bool_)):
-        raise TypeError(f"duration must be a number of seconds, got {duration!r}")
-    if not (np.isfinite(duration) and duration >= at_least):
+    check_number(duration, "duration")
+    if duration < at_least:
         raise ValueError(f"duration must be at least {at_least} s, got {duration!r}")
     return float(duration)
 
 
 def check_count(count: int, name: str, *, at_least: int = 0) -> int:
-    if not isinstance(count, (int, np.integer)) or isinstance(count, bool):
+    if not isinstance(count, Integral) or isinstance(count, (bool, np.bool_)):
         raise TypeError(f"{name} must be a whole number, got {count!r}")
     if count < at_least:
         raise ValueError(f"{name} must be at least {at_least}, got {count}")
@@ -49,6 +63,12 @@ def check_clips(audio: ArrayLike, name: str = "audio") -> np.ndarray:
     if audio.shape[1] == 0:
         raise ValueError(f"the clips in {name} have length zero, shape {audio.shape}")
     check_finite(audio, name)
+    largest = np.abs(audio).max()
+    if largest > _LARGEST_SAMPLE:
+        raise ValueError(
+            f"{name} should lie in [-1, 1] and reaches {largest:g}: these look like "
+            "integer samples; divide 16-bit ones by 32768"
+        )
     return audio
 
 
@@ -65,6 +85,21 @@ def check_spectrograms(S: ArrayLike, name: str = "S") -> np.ndarray:
         raise ValueError(f"{name} is empty: its shape is {S.shape}")
     check_finite(S, name)
     return S.astype(np.float64)
+
+
+def check_labels(labels: ArrayLike, name: str, n_clips: int) -> np.ndarray:
+    """Return one bool for each clip, from True and False or 1 and 0."""
+    labels = np.asarray(labels)
+    if labels.shape != (n_clips,):
+        raise ValueError(
+            f"{name} must have one entry for each of the {n_clips} clips, "
+            f"got the shape {labels.shape}"
+        )
+    if not np.isin(labels, (0, 1)).all():
+        raise ValueError(
+            f"{name} must hold 0 and 1, or False and True, only; got {labels}"
+        )
+    return labels.astype(bool)
 
 
 def check_finite(clips: np.ndarray, name: str) -> None:

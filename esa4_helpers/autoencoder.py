@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from ._checks import check_count, check_spectrograms
+from ._checks import check_count, check_number, check_spectrograms
 from .detectors import GMMDetector, OutlierDetector
 
 if TYPE_CHECKING:
@@ -61,7 +61,10 @@ def build_autoencoder(
     Raises
     ------
     ValueError
-        If a size is below 1, or the code is not smaller than the input.
+        If a size is below 1, the code is not smaller than the input, or the
+        learning rate is not positive.
+    TypeError
+        If a size is not a whole number or the learning rate no number.
     ImportError
         If Keras or TensorFlow is not installed.
 
@@ -79,6 +82,8 @@ def build_autoencoder(
             f"code_size must be below the {n_mels * n_frames} values of a "
             f"spectrogram to be a bottleneck, got {code_size}"
         )
+    if check_number(learning_rate, "learning_rate") <= 0:
+        raise ValueError(f"learning_rate must be above 0, got {learning_rate!r}")
     keras = _import_keras()
     layers = keras.layers
     stride = 2 ** len(_FILTERS)
@@ -123,7 +128,9 @@ def reconstruction_error(model: keras.Model, S: ArrayLike) -> np.ndarray:
     ------
     ValueError
         If ``S`` has another shape than the model expects, or holds NaN or
-        infinity.
+        infinity, or if the model returns such.
+    TypeError
+        If ``S`` does not hold floats.
 
     Examples
     --------
@@ -145,6 +152,11 @@ def reconstruction_error(model: keras.Model, S: ArrayLike) -> np.ndarray:
         raise ValueError(
             f"an autoencoder returns what it was given, of the shape {(*S.shape, 1)}; "
             f"this model returned {rebuilt.shape}"
+        )
+    if not np.isfinite(rebuilt).all():
+        raise ValueError(
+            "the model returned NaN or infinity: its training went astray; try another "
+            "seed or a smaller learning rate"
         )
     return (S - rebuilt[..., 0]) ** 2
 
@@ -240,9 +252,14 @@ class AutoencoderDetector(OutlierDetector):
         ------
         ValueError
             If ``S`` has another shape, holds NaN or infinity, has one clip only,
-            is the same value everywhere, or if there is no such ``score``.
+            is the same value everywhere, or if a parameter is out of its range.
+        TypeError
+            If ``S`` does not hold floats, or a parameter is not a whole number.
         """
         self._check_contamination()
+        epochs = check_count(self.epochs, "epochs", at_least=1)
+        batch_size = check_count(self.batch_size, "batch_size", at_least=1)
+        seed = check_count(self.random_state, "random_state")
         if self.score not in ("profile", "mean"):
             raise ValueError(
                 f"unknown score {self.score!r}: expected 'profile' or 'mean'"
@@ -250,20 +267,18 @@ class AutoencoderDetector(OutlierDetector):
         S = check_spectrograms(S)
         if len(S) < 2:
             raise ValueError("training needs at least 2 clips, got 1")
-        self.minimum_ = float(S.min())
-        self.range_ = float(S.max()) - self.minimum_
-        if self.range_ == 0:
+        minimum, value_range = float(S.min()), float(np.ptp(S))
+        if value_range == 0:
             raise ValueError(
-                f"all training spectrograms are {self.minimum_:g} dB everywhere: are "
-                "the clips silent?"
+                f"all training spectrograms are {minimum:g} dB everywhere: are the "
+                "clips silent?"
             )
-        keras = _import_keras()
-        keras.utils.set_random_seed(self.random_state)
-        self.model_ = build_autoencoder(*S.shape[1:], code_size=self.code_size)
-        inputs = self._scale(S)[..., np.newaxis]
-        self.model_.fit(
-            inputs, inputs, epochs=self.epochs, batch_size=self.batch_size, verbose=0
-        )
+        _import_keras().utils.set_random_seed(seed)
+        model = build_autoencoder(*S.shape[1:], code_size=self.code_size)
+        inputs = ((S - minimum) / value_range)[..., np.newaxis]
+        model.fit(inputs, inputs, epochs=epochs, batch_size=batch_size, verbose=0)
+        # Only now, so that a failed fit leaves no half of a new detector behind.
+        self.minimum_, self.range_, self.model_ = minimum, value_range, model
         if self.score == "profile":
             self.profile_ = GMMDetector(n_components=1).fit(self._error_profile(S))
         self._set_offset(self.score_samples(S))
@@ -286,8 +301,10 @@ class AutoencoderDetector(OutlierDetector):
         ------
         ValueError
             If ``S`` has another shape or holds NaN or infinity.
+        TypeError
+            If ``S`` does not hold floats.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "model_")
         return reconstruction_error(self.model_, self._scale(check_spectrograms(S)))
 
     def score_samples(self, S: ArrayLike) -> np.ndarray:
@@ -307,8 +324,10 @@ class AutoencoderDetector(OutlierDetector):
         ------
         ValueError
             If ``S`` has another shape or holds NaN or infinity.
+        TypeError
+            If ``S`` does not hold floats.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "model_")
         if self.score == "mean":
             return -self.error_map(S).mean(axis=(1, 2))
         return self.profile_.score_samples(self._error_profile(S))

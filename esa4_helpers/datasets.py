@@ -19,7 +19,7 @@ import pooch
 import requests
 import soundfile
 
-from ._checks import check_clips, check_count, check_sample_rate
+from ._checks import check_clips, check_count, check_labels, check_sample_rate
 from .synthesis import ANOMALY_KINDS, NORMAL, synthesize_clip
 
 DATASET_NAMES = ("anomaly_mini", "synthetic")
@@ -73,7 +73,8 @@ class Dataset:
     ------
     ValueError, TypeError
         If the shapes disagree, a clip is empty or holds NaN, infinity or values
-        beyond [-1, 1], two clips share a name, or ``sr`` is not positive.
+        beyond [-1, 1], two clips share a name or have none, or ``sr`` is not
+        positive.
 
     Examples
     --------
@@ -94,6 +95,12 @@ class Dataset:
     def __post_init__(self) -> None:
         audio = check_clips(self.audio).astype(np.float32)
         n_clips = len(audio)
+        if isinstance(self.names, str) or not all(
+            isinstance(name, str) for name in self.names
+        ):
+            raise TypeError(
+                f"names must be a sequence of texts, one for each clip, got {self.names!r}"
+            )
         names = tuple(map(str, self.names))
         if len(names) != n_clips:
             raise ValueError(f"got {len(names)} names for {n_clips} clips")
@@ -112,8 +119,8 @@ class Dataset:
             "audio": audio[order],
             "sr": check_sample_rate(self.sr),
             "names": tuple(names[i] for i in order),
-            "is_train": _check_flags(self.is_train, "is_train", n_clips)[order],
-            "is_anomaly": _check_flags(self.is_anomaly, "is_anomaly", n_clips)[order],
+            "is_train": check_labels(self.is_train, "is_train", n_clips)[order],
+            "is_anomaly": check_labels(self.is_anomaly, "is_anomaly", n_clips)[order],
         }
         for name, value in fields.items():
             if isinstance(value, np.ndarray):
@@ -225,7 +232,7 @@ def make_synthetic_dataset(
     n_train, n_test_normal, n_test_anomaly : int
         How many clips of each sort to make; at least one in all.
     sr : int
-        Sample rate in Hz.
+        Sample rate in Hz, at least 8000.
     duration : float
         Length of each clip in s, at least 2.5.
     kinds : sequence of str
@@ -322,10 +329,10 @@ def fetch_archive(progressbar: bool = False) -> Path:
     """
     given = os.environ.get("ESA4_ARCHIVE")
     if given:
-        return _verified(Path(given).expanduser())
-    folder = Path(
-        os.environ.get("ESA4_DATA_HOME") or pooch.os_cache("esa4_helpers")
-    ).expanduser()
+        return _verified(Path(os.path.expanduser(given)))
+    chosen = os.environ.get("ESA4_DATA_HOME") or pooch.os_cache("esa4_helpers")
+    # Unlike Path.expanduser, this leaves the home of an unknown user as it is.
+    folder = Path(os.path.expanduser(chosen))
     target = folder / "anomaly_mini.zip"
     # Pooch announces a download on stderr, which would end up in a notebook.
     pooch.get_logger().setLevel("INFO" if progressbar else "WARNING")
@@ -403,15 +410,3 @@ def _read_archive(archive: Path) -> Dataset:
         is_anomaly=["_anomaly_" in name for name in names],
         title="anomaly_mini",
     )
-
-
-def _check_flags(flags: Sequence[bool], name: str, n_clips: int) -> np.ndarray:
-    flags = np.array(flags)
-    if flags.shape != (n_clips,):
-        raise ValueError(
-            f"{name} must have one entry for each of the {n_clips} clips, "
-            f"got the shape {flags.shape}"
-        )
-    if not np.isin(flags, (0, 1)).all():
-        raise ValueError(f"{name} must hold True and False only, got {flags}")
-    return flags.astype(bool)

@@ -107,7 +107,9 @@ class GMMDetector(OutlierDetector):
     """Model the density of normal samples by a Gaussian mixture.
 
     Features are standardised (mean 0, standard deviation 1 over the training
-    samples) and computed with in float64.
+    samples) and computed with in float64. A feature that is the same in all
+    training samples has no scale of its own: any other value of it counts as
+    extremely unusual.
 
     Parameters
     ----------

@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike
 from scipy.stats import permutation_test, rankdata
 from sklearn.metrics import roc_auc_score
 
+from ._checks import check_labels
+
 # Up to this many ways to deal out the labels are all gone through.
 _MOST_EXACT = 200_000
 _RANDOM_RELABELLINGS = 9_999
@@ -172,21 +174,15 @@ def check_labels_and_scores(
     >>> labels.dtype, scores.dtype
     (dtype('bool'), dtype('float64'))
     """
-    is_anomaly = np.asarray(is_anomaly)
     scores = np.asarray(scores, dtype=np.float64)
-    if is_anomaly.ndim != 1 or is_anomaly.shape != scores.shape:
-        raise ValueError(
-            "is_anomaly and scores must each have one entry a clip, got the shapes "
-            f"{is_anomaly.shape} and {scores.shape}"
-        )
-    if not np.isin(is_anomaly, (0, 1)).all():
-        raise ValueError(f"labels must be 0 (normal) or 1 (anomaly), got {is_anomaly}")
+    if scores.ndim != 1:
+        raise ValueError(f"scores must have one entry a clip, got shape {scores.shape}")
+    is_anomaly = check_labels(is_anomaly, "is_anomaly", len(scores))
     if not np.isfinite(scores).all():
         raise ValueError(
             f"scores must be finite, got {scores[~np.isfinite(scores)][0]} for clip "
             f"{np.flatnonzero(~np.isfinite(scores))[0]}"
         )
-    is_anomaly = is_anomaly.astype(bool)
     if is_anomaly.all() or not is_anomaly.any():
         raise ValueError(
             "a ranking needs normal and abnormal clips to be judged, got "

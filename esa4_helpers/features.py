@@ -8,7 +8,13 @@ import librosa
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._checks import check_clips, check_count, check_sample_rate, check_spectrograms
+from ._checks import (
+    check_clips,
+    check_count,
+    check_number,
+    check_sample_rate,
+    check_spectrograms,
+)
 
 POOLING_STATISTICS = ("mean", "max", "std", "gwrp")
 
@@ -88,7 +94,8 @@ def log_mel_spectrogram(
         If ``audio`` has another shape, is empty, shorter than one window, or
         holds NaN or infinity; or if a number is out of its range.
     TypeError
-        If ``audio`` does not hold floats.
+        If ``audio`` does not hold floats, or if something else than a number is
+        given for one.
 
     References
     ----------
@@ -106,6 +113,10 @@ def log_mel_spectrogram(
     n_mels = check_count(n_mels, "n_mels", at_least=1)
     n_fft = check_count(n_fft, "n_fft", at_least=2)
     hop_length = check_count(hop_length, "hop_length", at_least=1)
+    if not callable(ref) and check_number(ref, "ref") <= 0:
+        raise ValueError(f"ref must be a power above 0, got {ref!r}")
+    if top_db is not None and check_number(top_db, "top_db") < 0:
+        raise ValueError(f"top_db must be 0 dB or more, got {top_db!r}")
     if audio.shape[1] < n_fft:
         raise ValueError(
             f"the clips have {audio.shape[1]} samples, less than one window of "
@@ -147,6 +158,8 @@ def pool_over_time(
     ValueError
         If ``S`` has another shape, is empty or holds NaN or infinity, if there
         is no such statistic, or if ``decay`` is outside [0, 1].
+    TypeError
+        If ``S`` does not hold floats or ``decay`` is no number.
 
     References
     ----------
@@ -170,7 +183,7 @@ def pool_over_time(
     if statistic == "std":
         return S.std(axis=2)
     if statistic == "gwrp":
-        if not 0 <= decay <= 1:
+        if not 0 <= check_number(decay, "decay") <= 1:
             raise ValueError(f"decay must be between 0 and 1, got {decay!r}")
         weights = decay ** np.arange(S.shape[2])
         return np.sort(S, axis=2)[:, :, ::-1] @ (weights / weights.sum())

@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 from numpy.typing import ArrayLike
 
-from ._checks import check_clips, check_sample_rate
+from ._checks import check_clips, check_number, check_sample_rate
 
 _PLAYER_SR = 16000
 
@@ -38,7 +38,11 @@ class ClipPlayer:
     ------
     ValueError
         If the clip is empty, has more than one channel, holds NaN or infinity
-        or is beyond [-1, 1] after the gain, or if ``sr`` is not positive.
+        or is beyond [-1, 1] after the gain, ``sr`` is not positive or the gain
+        not finite.
+    TypeError
+        If the clip does not hold floats, ``sr`` or the gain is no number, or
+        the label no text.
 
     Examples
     --------
@@ -50,8 +54,16 @@ class ClipPlayer:
     def __init__(
         self, clip: ArrayLike, sr: float, label: str, *, gain_db: float = 0.0
     ) -> None:
-        clip = check_clips(np.asarray(clip)[np.newaxis], "clip")[0]
+        clip = np.asarray(clip)
+        if clip.ndim != 1:
+            raise ValueError(
+                f"clip must be one clip of one channel, (n_samples,), got {clip.shape}"
+            )
+        clip = check_clips(clip[np.newaxis], "clip")[0]
         sr = check_sample_rate(sr)
+        gain_db = check_number(gain_db, "gain_db")
+        if not isinstance(label, str):
+            raise TypeError(f"label must be a text, got {label!r}")
         clip = clip.astype(np.float64) * 10.0 ** (gain_db / 20.0)
         if np.abs(clip).max() > 1:
             raise ValueError(

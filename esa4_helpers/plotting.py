@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 from sklearn.metrics import roc_curve
 
-from ._checks import check_count, check_finite, check_sample_rate
+from ._checks import check_count, check_finite, check_labels, check_sample_rate
 from .evaluation import auc, check_labels_and_scores
 
 _TRAINING = {"color": "#000000", "marker": ".", "label": "training (normal)"}
@@ -90,8 +90,10 @@ def plot_spectrogram(
     Raises
     ------
     ValueError
-        If ``S`` is not two-dimensional, is empty or holds NaN, or ``sr`` is not
-        positive.
+        If ``S`` is not two-dimensional, is empty or holds NaN, or ``sr`` or
+        ``hop_length`` is not positive.
+    TypeError
+        If ``sr`` or ``hop_length`` is no number.
 
     Examples
     --------
@@ -105,11 +107,13 @@ def plot_spectrogram(
             f"S must be the spectrogram of one clip, (n_mels, n_frames), got {S.shape}"
         )
     check_finite(S[np.newaxis], "S")
+    sr = check_sample_rate(sr)
+    hop_length = check_count(hop_length, "hop_length", at_least=1)
     ax = _axes(ax, figsize=(6, 3))
     mesh = librosa.display.specshow(
         S,
-        sr=check_sample_rate(sr),
-        hop_length=check_count(hop_length, "hop_length", at_least=1),
+        sr=sr,
+        hop_length=hop_length,
         x_axis="time",
         y_axis="mel",
         vmin=vmin,
@@ -147,7 +151,8 @@ def plot_points(
     Raises
     ------
     ValueError
-        If the shapes disagree.
+        If the shapes disagree, a label is neither 0 nor 1, or a coordinate is
+        NaN or infinite.
 
     Examples
     --------
@@ -155,21 +160,15 @@ def plot_points(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['training (normal)', 'test, normal', 'test, abnormal']
     """
-    train, test = np.asarray(train), np.asarray(test)
-    is_anomaly = np.asarray(is_anomaly, dtype=bool)
-    shapes = train.shape, test.shape, is_anomaly.shape
-    if (
-        train.ndim != 2
-        or test.ndim != 2
-        or train.shape[1] != test.shape[1]
-        or train.shape[1] < 2
-        or is_anomaly.shape != (len(test),)
-    ):
+    train, test = (np.asarray(X, dtype=np.float64) for X in (train, test))
+    if not (train.ndim == test.ndim == 2 and train.shape[1] == test.shape[1] >= 2):
         raise ValueError(
             "train and test must have the shape (n_clips, n_features) with the same "
-            "two or more features, and is_anomaly one entry a test clip; got "
-            f"{shapes[0]}, {shapes[1]} and {shapes[2]}"
+            f"two or more features, got {train.shape} and {test.shape}"
         )
+    check_finite(train, "train")
+    check_finite(test, "test")
+    is_anomaly = check_labels(is_anomaly, "is_anomaly", len(test))
     ax = _axes(ax, figsize=(6, 3.5))
     for points, style in (
         (train, _TRAINING),

@@ -17,6 +17,7 @@ ANOMALY_KINDS = ("weak click", "missing click")
 # The recordings hold nothing above this, because they were made at 16 kHz.
 _BAND_LIMIT_HZ = 8000.0
 _LEAST_DURATION_S = 2.5
+_LEAST_RATE_HZ = 8000.0
 
 
 def synthesize_clip(
@@ -38,7 +39,7 @@ def synthesize_clip(
     kind : str
         ``"normal"``, ``"weak click"`` or ``"missing click"``.
     sr : int
-        Sample rate in Hz.
+        Sample rate in Hz, at least 8000.
     duration : float
         Length in s, at least 2.5 so that two clicks fit.
     random_state : int, SeedSequence, Generator or None
@@ -52,8 +53,10 @@ def synthesize_clip(
     Raises
     ------
     ValueError
-        If ``kind`` is unknown, ``sr`` is not positive or ``duration`` is
+        If ``kind`` is unknown, ``sr`` is below 8000 Hz or ``duration`` is
         below 2.5 s.
+    TypeError
+        If ``sr`` or ``duration`` is no number.
 
     Examples
     --------
@@ -66,7 +69,7 @@ def synthesize_clip(
             f"unknown kind of clip {kind!r}: expected one of "
             f"{', '.join(map(repr, (NORMAL, *ANOMALY_KINDS)))}"
         )
-    sr = check_sample_rate(sr)
+    sr = check_sample_rate(sr, at_least=_LEAST_RATE_HZ)
     duration = check_duration(duration, at_least=_LEAST_DURATION_S)
     rng = np.random.default_rng(random_state)
     n_samples = round(sr * duration)

@@ -71,6 +71,11 @@ class TestBuildAutoencoder:
         with pytest.raises(ValueError, match=message):
             build_autoencoder(n_mels, n_frames, code_size=code_size)
 
+    @pytest.mark.parametrize("learning_rate", [0.0, -1e-3, np.nan])
+    def test_impossible_learning_rate_is_refused(self, learning_rate):
+        with pytest.raises(ValueError, match="learning_rate must be"):
+            build_autoencoder(8, 8, code_size=1, learning_rate=learning_rate)
+
     def test_without_tensorflow_the_error_says_what_to_install(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "keras", None)
         with pytest.raises(ImportError, match="pip install.*tensorflow"):
@@ -113,6 +118,14 @@ class TestReconstructionError:
             ValueError, match="an autoencoder returns what it was given"
         ):
             reconstruction_error(flat, np.zeros((2, 4, 6)))
+
+    def test_a_model_gone_astray_is_refused(self):
+        import keras
+
+        inputs = keras.Input((4, 6, 1))
+        astray = keras.Model(inputs, keras.layers.Rescaling(float("nan"))(inputs))
+        with pytest.raises(ValueError, match="the model returned NaN"):
+            reconstruction_error(astray, np.ones((2, 4, 6)))
 
     @pytest.mark.parametrize("S", [np.full((1, 4, 6), np.nan), np.zeros((4, 6))])
     def test_bad_spectrograms_are_refused(self, S):
@@ -207,11 +220,29 @@ class TestAutoencoderDetector:
                 "unknown score 'median': expected 'profile' or 'mean'",
             ),
             ({"contamination": 0}, "contamination"),
+            ({"epochs": 0}, "epochs must be at least 1"),
+            ({"batch_size": 0}, "batch_size must be at least 1"),
+            ({"random_state": -1}, "random_state must be at least 0"),
+            ({"code_size": 9999}, "code_size must be below"),
         ],
     )
     def test_bad_parameters_are_refused(self, parameters, message):
         with pytest.raises(ValueError, match=message):
             AutoencoderDetector(**parameters).fit(striped(4))
+
+    def test_a_failed_fit_leaves_the_detector_as_it_was(self):
+        S = striped(4)
+        detector = AutoencoderDetector("mean", code_size=2, epochs=1).fit(S)
+        before = detector.score_samples(S)
+        for bad, code_size in ((S + 500, 9999), (np.full_like(S, -100), 2)):
+            with pytest.raises(ValueError, match=r"code_size|silent"):
+                detector.set_params(code_size=code_size).fit(bad)
+            np.testing.assert_array_equal(detector.score_samples(S), before)
+
+    def test_seeds_of_numpy_are_seeds(self):
+        AutoencoderDetector(code_size=2, epochs=1, random_state=np.int64(1)).fit(
+            striped(3)
+        )
 
     def test_test_clips_of_another_length_are_refused(self, trained):
         with pytest.raises(ValueError, match=r"shape \(16, 12\).*got \(16, 20\)"):

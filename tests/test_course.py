@@ -36,9 +36,12 @@ def gmm_auc(dataset: Dataset, X: np.ndarray, **parameters: object) -> float:
     return auc(dataset.test.is_anomaly, anomaly_score(detector, X[~dataset.is_train]))
 
 
+def lecture_spectrograms(dataset: Dataset) -> np.ndarray:
+    return log_mel_spectrogram(dataset.audio, dataset.sr, ref=np.max, top_db=80)
+
+
 def lecture_features(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
-    S = log_mel_spectrogram(dataset.audio, dataset.sr, ref=np.max, top_db=80)
-    X = pool_over_time(S, "mean")
+    X = pool_over_time(lecture_spectrograms(dataset), "mean")
     scaler = StandardScaler().fit(X[dataset.is_train])
     return scaler.transform(X[dataset.is_train]), scaler.transform(X[~dataset.is_train])
 
@@ -139,22 +142,43 @@ class TestChapter3:
         assert best > 0.98
 
     @pytest.mark.parametrize("covariance_type", ["full", "diag"])
-    def test_it_was_the_pooling(self, course_clips, covariance_type):
-        S = at_16_khz(course_clips)
-        aucs = {
-            statistic: [
-                gmm_auc(
-                    course_clips,
-                    pool_over_time(S, statistic),
-                    covariance_type=covariance_type,
-                    random_state=seed,
-                )
-                for seed in range(10)
-            ]
-            for statistic in ("mean", "max")
-        }
-        assert min(aucs["max"]) == 1
-        assert np.mean(aucs["mean"]) < 0.9
+    @pytest.mark.parametrize("features", ["lecture", "44.1 kHz", "16 kHz"])
+    def test_the_maximum_works_with_every_setting(
+        self, course_clips, features, covariance_type
+    ):
+        S = {
+            "lecture": lecture_spectrograms,
+            "44.1 kHz": lambda d: log_mel_spectrogram(d.audio, d.sr),
+            "16 kHz": at_16_khz,
+        }[features](course_clips)
+        X = pool_over_time(S, "max")
+        for seed in range(10):
+            parameters = {"covariance_type": covariance_type, "random_state": seed}
+            assert gmm_auc(course_clips, X, **parameters) == 1
+
+    @pytest.mark.parametrize("covariance_type", ["full", "diag"])
+    def test_the_mean_at_16_khz_does_not(self, course_clips, covariance_type):
+        X = pool_over_time(at_16_khz(course_clips), "mean")
+        aucs = [
+            gmm_auc(course_clips, X, covariance_type=covariance_type, random_state=seed)
+            for seed in range(10)
+        ]
+        assert np.mean(aucs) < 0.9
+
+    def test_the_mean_profits_from_bands_that_no_valve_touched(self, recordings):
+        X = pool_over_time(log_mel_spectrogram(recordings.audio, recordings.sr), "mean")
+        centres = librosa.mel_frequencies(130, fmax=recordings.sr / 2)[1:-1]
+        for covariance_type in ("full", "diag"):
+            parameters = {"covariance_type": covariance_type, "random_state": 0}
+            assert gmm_auc(recordings, X, **parameters) == 1
+            assert gmm_auc(recordings, X[:, centres < 8000], **parameters) < 1
+            assert gmm_auc(recordings, X[:, centres > 8500], **parameters) == 1
+
+    def test_an_auc_of_084_is_a_hint_and_no_proof(self, recordings):
+        X_train, X_test = lecture_features(recordings)
+        gmm = GaussianMixture(2, random_state=42).fit(X_train)
+        p = permutation_p_value(recordings.test.is_anomaly, -gmm.score_samples(X_test))
+        assert 0.04 < p < 0.06
 
     def test_the_threshold_raises_more_false_alarms_than_it_promises(
         self, course_clips

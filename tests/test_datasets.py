@@ -155,7 +155,8 @@ class TestDataset:
             ({"names": ["a", "b"]}, "2 names for 3 clips"),
             ({"names": ["a", "b", "a"]}, "two clips are called 'a'"),
             ({"is_train": [True, False]}, "is_train must have one entry"),
-            ({"is_anomaly": [0, 1, 2]}, "is_anomaly must hold True and False"),
+            ({"is_anomaly": [0, 1, 2]}, "is_anomaly must hold 0 and 1"),
+            ({"audio": np.full((3, 10), 3276.8)}, "look like integer samples"),
         ],
     )
     def test_bad_input_is_named(self, change, message):
@@ -165,6 +166,11 @@ class TestDataset:
     def test_integer_samples_are_refused(self):
         with pytest.raises(TypeError, match="floats, got int16.*32768"):
             Dataset(**clips(audio=np.zeros((3, 10), dtype=np.int16)))
+
+    @pytest.mark.parametrize("names", ["abc", [1, "b", "c"], [None] * 3])
+    def test_names_must_be_texts(self, names):
+        with pytest.raises(TypeError, match="names must be a sequence of texts"):
+            Dataset(**clips(names=names))
 
 
 class TestLoadDataset:
@@ -313,6 +319,11 @@ class TestFetchArchive:
             load_dataset("anomaly_mini")
         assert given.read_bytes() == content
         assert cached.read_bytes() == SMALL_ARCHIVE
+
+    def test_home_of_an_unknown_user_is_taken_as_it_stands(self, cache, monkeypatch):
+        monkeypatch.setenv("ESA4_ARCHIVE", "~nobody-of-that-name/copy.zip")
+        with pytest.raises(DatasetError, match="there is no such file"):
+            fetch_archive()
 
     @pytest.mark.parametrize("name", ["missing.zip", "."])
     def test_given_archive_that_is_no_file_is_refused(

@@ -111,9 +111,10 @@ class TestPermutationPValue:
 @pytest.mark.parametrize(
     ("labels", "scores", "message"),
     [
-        ([0, 1, 1], [0.1, 0.2], r"shapes \(3,\) and \(2,\)"),
+        ([0, 1, 1], [0.1, 0.2], r"each of the 2 clips, got the shape \(3,\)"),
         ([[0, 1]], [[0.1, 0.2]], "one entry a clip"),
-        ([0, 2], [0.1, 0.2], "labels must be 0"),
+        ([0, 2], [0.1, 0.2], "is_anomaly must hold 0 and 1"),
+        ([-1, 1], [0.1, 0.2], "is_anomaly must hold 0 and 1"),
         ([0, 1], [0.1, np.nan], "scores must be finite, got nan for clip 1"),
         ([0, 0], [0.1, 0.2], "2 normal and 0 abnormal"),
         ([1, 1], [0.1, 0.2], "0 normal and 2 abnormal"),

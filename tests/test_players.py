@@ -59,7 +59,10 @@ def test_text_form_names_the_clip_and_holds_no_sound():
 @pytest.mark.parametrize(
     ("clip", "arguments", "message"),
     [
-        (np.zeros((2, 100)), {}, r"\(n_clips, n_samples\)"),
+        (np.zeros((2, 100)), {}, r"one channel, \(n_samples,\), got \(2, 100\)"),
+        (np.float64(0.5), {}, "one channel"),
+        (TONE, {"gain_db": np.nan}, "gain_db must be finite"),
+        (TONE, {"gain_db": -np.inf}, "gain_db must be finite"),
         (np.zeros(0), {}, "length zero"),
         (np.full(100, np.nan), {}, "NaN"),
         (TONE, {"gain_db": 30}, r"'tone' reaches 3\.16 at a gain of 30 dB"),
@@ -69,3 +72,9 @@ def test_text_form_names_the_clip_and_holds_no_sound():
 def test_bad_input_is_named(clip, arguments, message):
     with pytest.raises(ValueError, match=message):
         ClipPlayer(clip, **({"sr": SR, "label": "tone"} | arguments))
+
+
+@pytest.mark.parametrize("arguments", [{"label": 3}, {"gain_db": "6"}, {"sr": None}])
+def test_wrong_types_are_refused(arguments):
+    with pytest.raises(TypeError, match=f"{next(iter(arguments))} must be"):
+        ClipPlayer(TONE, **({"sr": SR, "label": "tone"} | arguments))

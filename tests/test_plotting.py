@@ -69,9 +69,10 @@ class TestPlotSpectrogram:
             (S, 0, "sr must be above 0"),
         ],
     )
-    def test_bad_input_is_named(self, bad, sr, message):
+    def test_bad_input_is_named_and_leaves_no_figure_behind(self, bad, sr, message):
         with pytest.raises(ValueError, match=message):
             plot_spectrogram(bad, sr)
+        assert plt.get_fignums() == []
 
 
 class TestPlotPoints:
@@ -91,12 +92,23 @@ class TestPlotPoints:
             ([[0, 1]], [[0, 1, 2]], [0]),
             ([[0]], [[0]], [0]),
             ([0, 1], [[0, 1]], [0]),
-            ([[0, 1]], [[0, 1]], [0, 1]),
         ],
     )
     def test_shapes_must_agree(self, train, test, labels):
         with pytest.raises(ValueError, match="train and test must have the shape"):
             plot_points(train, test, labels)
+
+    @pytest.mark.parametrize(
+        ("test", "labels", "message"),
+        [
+            ([[0, 1]], [0, 1], "is_anomaly must have one entry"),
+            ([[0, 1]], [-1], "is_anomaly must hold 0 and 1"),
+            ([[0, np.nan]], [0], "test holds NaN"),
+        ],
+    )
+    def test_bad_values_are_named(self, test, labels, message):
+        with pytest.raises(ValueError, match=message):
+            plot_points([[0, 1]], test, labels)
 
 
 class TestPlotScores:

@@ -10,7 +10,7 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-PACKAGE = Path(__file__).resolve().parent.parent / "esa4_helpers"
+ROOT = Path(__file__).resolve().parent.parent
 BANNER = (
     "This copy of the site was built with synthetic clips, not with the recordings: "
     "what you hear and all results differ from the course's."
@@ -20,7 +20,7 @@ BANNER = (
 def outputs_key() -> str:
     """Name what stored results depend on, besides the notebooks themselves."""
     digest = hashlib.sha256()
-    for file in sorted(PACKAGE.glob("*.py")):
+    for file in (*sorted(ROOT.glob("esa4_helpers/*.py")), ROOT / "constraints.txt"):
         digest.update(file.read_bytes())
     return (
         f"{os.environ.get('ESA4_DATASET') or 'anomaly_mini'}-{digest.hexdigest()[:12]}"

@@ -10,10 +10,10 @@ It needs a Python of Colab's version; where there is none, it says so and ends.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,6 +21,7 @@ FOLDER = ROOT / ".colab"
 ENVIRONMENT = FOLDER / "venv"
 VERSIONS = ROOT / "tools" / "colab-versions.txt"
 COLAB_PYTHON = "3.13"
+UV = Path(sys.executable).with_name("uv")
 
 # Colab's kernel has imported google.colab before the first cell runs. A line in a
 # .pth file that starts with "import" is run when Python starts.
@@ -39,39 +40,42 @@ def run(*command: str | Path, **kwargs: object) -> subprocess.CompletedProcess:
     return result
 
 
+def is_colabs(python: str | Path) -> bool:
+    """Whether a command runs a Python of Colab's version."""
+    # A command of that name may be a mere switch to a version that is not there.
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
+    try:
+        result = subprocess.run([python, "-c", code], capture_output=True, text=True)
+    except OSError:
+        return False
+    return result.stdout.strip() == COLAB_PYTHON
+
+
 def find_python() -> str | None:
     """A Python of Colab's version on this machine, or one that uv can get."""
+    named = os.environ.get("COLAB_PYTHON")
+    if named:
+        if not is_colabs(named):
+            sys.exit(f"COLAB_PYTHON names {named}, which is no Python {COLAB_PYTHON}")
+        return named
     name = f"python{COLAB_PYTHON}"
-    candidates = [shutil.which(name), os.environ.get("COLAB_PYTHON")]
-    candidates += sorted(
-        Path.home().glob(f".pyenv/versions/{COLAB_PYTHON}*/bin/{name}"), reverse=True
-    )
+    candidates = [
+        shutil.which(name),
+        *Path.home().glob(f".pyenv/versions/*/bin/{name}"),
+    ]
     for candidate in filter(None, candidates):
-        # A command of that name may be a mere switch to a version that is not there.
-        code = "import sys; print('%d.%d' % sys.version_info[:2])"
-        result = subprocess.run([candidate, "-c", code], capture_output=True, text=True)
-        if result.stdout.strip() == COLAB_PYTHON:
+        if is_colabs(candidate):
             return str(candidate)
     found = subprocess.run(
-        [uv(), "python", "find", COLAB_PYTHON], capture_output=True, text=True
+        [UV, "python", "find", COLAB_PYTHON], capture_output=True, text=True
     )
     return found.stdout.strip() if found.returncode == 0 else None
 
 
-def uv() -> Path:
-    """The installer, put into a small environment of its own."""
-    command = FOLDER / "uv" / "bin" / "uv"
-    if not command.exists():
-        venv.create(FOLDER / "uv", with_pip=True)
-        run(command.with_name("python"), "-m", "pip", "install", "--quiet", "uv")
-    return command
-
-
 def make_environment(python: str) -> None:
     """Install Colab's versions, pip included, and pretend to be Colab."""
-    run(uv(), "venv", "--quiet", "--clear", "--python", python, ENVIRONMENT)
-    # Colab has built its packages for its machines; ours come without a graphics card.
-    run(uv(), "pip", "install", "--quiet", "--python", ENVIRONMENT, "-r", VERSIONS)
+    run(UV, "venv", "--quiet", "--clear", "--python", python, ENVIRONMENT)
+    run(UV, "pip", "install", "--quiet", "--python", ENVIRONMENT, "-r", VERSIONS)
     packages = next(ENVIRONMENT.glob("lib/python*/site-packages"))
     (packages / "pretend_colab.pth").write_text(PRETEND + "\n", encoding="utf-8")
 
@@ -97,7 +101,7 @@ def snapshot() -> Path:
 def installed() -> dict[str, str]:
     """Names and versions of all packages in the environment."""
     listing = run(
-        uv(), "pip", "freeze", "--quiet", "--python", ENVIRONMENT, capture_output=True
+        UV, "pip", "freeze", "--quiet", "--python", ENVIRONMENT, capture_output=True
     )
     return dict(
         line.replace(" @ ", "==").split("==", 1) for line in listing.stdout.splitlines()
@@ -106,8 +110,8 @@ def installed() -> dict[str, str]:
 
 def execute(chapter: Path, repository: Path) -> None:
     """Run a chapter; its set-up cell installs from the snapshot, not from GitHub."""
-    url = (ROOT / "_config.yml").read_text(encoding="utf-8")
-    url = url.split("url: ", 1)[1].split()[0]
+    config = (ROOT / "_config.yml").read_text(encoding="utf-8")
+    url = re.search(r"^  url: (\S+)", config, re.MULTILINE)[1]
     environment = os.environ | {
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": f"url.file://{repository}.insteadOf",
