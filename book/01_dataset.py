@@ -189,7 +189,7 @@ for i in np.flatnonzero(dataset.is_anomaly)[:2]:
 time = np.arange(n_samples) / dataset.sr
 normal = np.flatnonzero(~dataset.is_train & ~dataset.is_anomaly)[0]
 abnormal = np.flatnonzero(dataset.is_anomaly)[0]
-figure, axes = plt.subplots(2, 1, figsize=(7, 4), sharex=True, sharey=True)
+figure, axes = plt.subplots(2, 1, figsize=(5, 4), sharex=True, sharey=True)
 for ax, i, color in zip(axes, (normal, abnormal), ("#0072B2", "#D55E00")):
     ax.plot(time, dataset.audio[i], color=color, linewidth=0.5)
     ax.set(title=dataset.names[i], ylabel="pressure (full scale)")

@@ -103,7 +103,7 @@ print("with a channel axis:", S_lecture[..., np.newaxis].shape)
 # %% mystnb={"image": {"alt": "Log-mel spectrograms up to 22 kHz of a normal and an abnormal clip, each relative to its own maximum. The normal one shows bright vertical lines, its clicks. In the abnormal one they are weaker or missing. Above 8 kHz both are dark."}}
 normal = np.flatnonzero(~dataset.is_train & ~dataset.is_anomaly)[0]
 abnormal = np.flatnonzero(dataset.is_anomaly)[0]
-figure, axes = plt.subplots(2, 1, figsize=(7, 5.5))
+figure, axes = plt.subplots(2, 1, figsize=(5, 5))
 for ax, i in zip(axes, (normal, abnormal)):
     plot_spectrogram(
         S_lecture[i], dataset.sr, vmin=-80, vmax=0, title=dataset.names[i], ax=ax
@@ -151,7 +151,7 @@ print(f"{np.mean(centres > 8000):.0%} of the bands lie above 8 kHz")
 # And how much lies there? The level in each band, averaged over all training clips:
 
 # %% mystnb={"image": {"alt": "Level in each mel band, averaged over time and over the training clips, against frequency on a logarithmic axis. The curve drops steeply at 8 kHz, marked by a dashed line, and stays low above."}}
-figure, ax = plt.subplots(figsize=(6, 3))
+figure, ax = plt.subplots(figsize=(5, 3))
 ax.semilogx(centres, S_absolute[dataset.is_train].mean(axis=(0, 2)))
 ax.axvline(8000, color="#767676", linestyle="--", label="8 kHz")
 ax.set(xlabel="frequency (Hz)", ylabel="mean level (dB)", title="Training clips")
@@ -174,7 +174,7 @@ print("(n_clips, n_mels, n_frames) =", S.shape)
 # The same two clips again, now at 16 kHz and in absolute levels:
 
 # %% mystnb={"image": {"alt": "Log-mel spectrograms up to 8 kHz of the same normal and abnormal clip in absolute levels. The background is similar, if not the same, and the bright vertical lines of the normal clip are fainter and fewer, or missing, in the abnormal one."}}
-figure, axes = plt.subplots(2, 1, figsize=(7, 5.5))
+figure, axes = plt.subplots(2, 1, figsize=(5, 5))
 for ax, i in zip(axes, (normal, abnormal)):
     plot_spectrogram(S[i], sr, vmin=-80, vmax=-10, title=dataset.names[i], ax=ax)
 
@@ -200,21 +200,22 @@ print("(n_clips, n_features) =", X_mean.shape)
 # present in *every* frame, rules it. The **maximum** over time does the opposite: it
 # keeps the loudest frame in each band, however short.
 
-# %% mystnb={"image": {"alt": "Two panels of level against frequency, one curve a test clip. Left, mean over time: the blue normal and orange abnormal curves overlap in most bands. Right, maximum over time: the orange curves run clearly below the blue ones at high frequencies."}}
+# %% mystnb={"image": {"alt": "Two panels of level against frequency, one curve a test clip. Top, mean over time: the blue normal and orange abnormal curves overlap in most bands. Bottom, maximum over time: the orange curves run clearly below the blue ones at high frequencies."}}
 centres = librosa.mel_frequencies(128 + 2, fmax=sr / 2)[1:-1]
-figure, axes = plt.subplots(1, 2, figsize=(8, 3.5), sharey=True)
+figure, axes = plt.subplots(2, 1, figsize=(5, 6), sharex=True, sharey=True)
 for ax, statistic in zip(axes, ("mean", "max")):
     X = pool_over_time(S, statistic)[~dataset.is_train]
     for x, is_anomaly in zip(X, dataset.test.is_anomaly):
         color, style = ("#D55E00", "--") if is_anomaly else ("#0072B2", "-")
         ax.semilogx(centres, x, color=color, linestyle=style, linewidth=1)
-    ax.set(title=f"{statistic} over time", xlabel="frequency (Hz)")
-_ = axes[0].set_ylabel("level (dB)")
+    ax.set(title=f"{statistic} over time", ylabel="level (dB)")
+_ = axes[1].set_xlabel("frequency (Hz)")
 
 # %% [markdown]
 # Each line is one test clip, blue and solid if normal, orange and dashed if abnormal.
-# On the left the two sorts overlap in most bands: **averaging hides the click.** On the
-# right they come apart at the high frequencies, where the click is louder than the hall.
+# In the upper panel the two sorts overlap in most bands: **averaging hides the click.** In
+# the lower one they come apart at the high frequencies, where the click is louder than the
+# hall.
 #
 # A number says the same. For each band, take the distance between the mean of the
 # normal and that of the abnormal test clips, in units of the spread within the two

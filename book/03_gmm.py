@@ -236,10 +236,10 @@ print(f"AUC = {auc(y_test, max_scores):.2f}")
 print(f"p-value = {permutation_p_value(y_test, max_scores):.3f}")
 
 # %% [markdown]
-# Side by side with the lecture's detector:
+# Next to the lecture's detector:
 
-# %% mystnb={"image": {"alt": "Left: anomaly scores of the detector with maximum pooling; all abnormal clips lie far above all normal ones. Right: ROC curves of both detectors; the one with maximum pooling passes through the upper left corner."}}
-figure, axes = plt.subplots(1, 2, figsize=(8, 3.5))
+# %% mystnb={"image": {"alt": "Top: anomaly scores of the detector with maximum pooling; all abnormal clips lie far above all normal ones. Bottom: ROC curves of both detectors; the one with maximum pooling passes through the upper left corner."}}
+figure, axes = plt.subplots(2, 1, figsize=(4.5, 7.5))
 plot_scores(y_test, max_scores, title="Max over time, diagonal", ax=axes[0])
 plot_roc(y_test, scores, label="lecture: mean, full", ax=axes[1])
 _ = plot_roc(y_test, max_scores, label="16 kHz: max, diagonal", ax=axes[1])

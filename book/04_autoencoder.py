@@ -155,8 +155,8 @@ for name, score in zip(dataset.test.names, lecture_scores):
 # %% [markdown]
 # Plotted against the true label, and as an ROC curve:
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Left: mean reconstruction error of the normal and abnormal test clips; the two groups overlap. Right: the ROC curve, which stays away from the upper left corner."}}
-figure, axes = plt.subplots(1, 2, figsize=(8, 3.5))
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Top: mean reconstruction error of the normal and abnormal test clips; the two groups overlap. Bottom: the ROC curve, which stays away from the upper left corner."}}
+figure, axes = plt.subplots(2, 1, figsize=(4.5, 7.5))
 plot_scores(y_test, lecture_scores, title="Lecture's autoencoder", ax=axes[0])
 _ = plot_roc(y_test, lecture_scores, label="lecture", ax=axes[1])
 
@@ -218,8 +218,8 @@ for name, score in zip(dataset.test.names, mean_scores):
 # %% [markdown]
 # The same two pictures as before:
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Left: mean reconstruction error of the test clips with the bottleneck; most abnormal clips lie at the level of the lowest normal ones or below. Right: the ROC curve runs mostly below the diagonal of guessing."}}
-figure, axes = plt.subplots(1, 2, figsize=(8, 3.5))
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Top: mean reconstruction error of the test clips with the bottleneck; most abnormal clips lie at the level of the lowest normal ones or below. Bottom: the ROC curve runs mostly below the diagonal of guessing."}}
+figure, axes = plt.subplots(2, 1, figsize=(4.5, 7.5))
 plot_scores(y_test, mean_scores, title="Bottleneck, mean error", ax=axes[0])
 _ = plot_roc(y_test, mean_scores, label="bottleneck", ax=axes[1])
 
@@ -236,15 +236,15 @@ print("is the AUC below that of guessing?", "yes" if below else "no")
 # healthy ones. If that is not a bug, it is a finding. Where does the error sit? The error map has a value for each
 # time-frequency cell:
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Four panels. Top: spectrograms of a normal and an abnormal clip. Bottom: their error maps. In the normal clip the error is concentrated in vertical lines at the clicks; the abnormal clip has little of that."}}
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Four panels, two for each clip, a normal and an abnormal one: its spectrogram and below it its error map. In the normal clip the error is concentrated in vertical lines at the clicks; the abnormal clip has little of that."}}
 pair = [np.flatnonzero(y_test == label)[0] for label in (0, 1)]
 errors = detector.error_map(S_test)
-figure, axes = plt.subplots(2, 2, figsize=(9, 5.5))
-for column, i in zip(axes.T, pair):
+figure, axes = plt.subplots(4, 1, figsize=(5, 10))
+for two, i in zip(axes.reshape(2, 2), pair):
     plot_spectrogram(
-        S_test[i], sr, vmin=-80, vmax=-10, title=dataset.test.names[i], ax=column[0]
+        S_test[i], sr, vmin=-80, vmax=-10, title=dataset.test.names[i], ax=two[0]
     )
-    plot_spectrogram(errors[i], sr, vmin=0, vmax=0.1, label="squared error", ax=column[1])
+    plot_spectrogram(errors[i], sr, vmin=0, vmax=0.1, label="squared error", ax=two[1])
 
 # %% [markdown]
 # The error sits on the clicks. A click is short, and it comes at another moment in each
@@ -281,8 +281,8 @@ profile_scores = anomaly_score(profile_model, error_profile(S_test))
 # %% [markdown]
 # How do these scores rank the clips, next to the mean error?
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Left: anomaly scores from the error profile; the abnormal clips lie above the normal ones. Right: ROC curves of the mean error, mostly below the diagonal, and of the error profile, through or close to the upper left corner."}}
-figure, axes = plt.subplots(1, 2, figsize=(8, 3.5))
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Top: anomaly scores from the error profile; the abnormal clips lie above the normal ones. Bottom: ROC curves of the mean error, mostly below the diagonal, and of the error profile, through or close to the upper left corner."}}
+figure, axes = plt.subplots(2, 1, figsize=(4.5, 7.5))
 plot_scores(y_test, profile_scores, title="Bottleneck, error profile", ax=axes[0])
 plot_roc(y_test, mean_scores, label="mean error", ax=axes[1])
 _ = plot_roc(y_test, profile_scores, label="error profile", ax=axes[1])

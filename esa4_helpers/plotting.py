@@ -109,7 +109,7 @@ def plot_spectrogram(
     check_finite(S[np.newaxis], "S")
     sr = check_sample_rate(sr)
     hop_length = check_count(hop_length, "hop_length", at_least=1)
-    ax = _axes(ax, figsize=(6, 3))
+    ax = _axes(ax, figsize=(5, 3))
     mesh = librosa.display.specshow(
         S,
         sr=sr,
@@ -169,7 +169,7 @@ def plot_points(
     check_finite(train, "train")
     check_finite(test, "test")
     is_anomaly = check_labels(is_anomaly, "is_anomaly", len(test))
-    ax = _axes(ax, figsize=(6, 3.5))
+    ax = _axes(ax, figsize=(5, 3.5))
     for points, style in (
         (train, _TRAINING),
         (test[~is_anomaly], _NORMAL),
@@ -325,7 +325,7 @@ def plot_training(losses: ArrayLike, ax: Axes | None = None) -> Axes:
     losses = np.asarray(losses, dtype=np.float64)
     if losses.ndim != 1 or losses.size == 0 or not np.isfinite(losses).all():
         raise ValueError(f"losses must be a row of finite numbers, got {losses}")
-    ax = _axes(ax, figsize=(6, 3))
+    ax = _axes(ax, figsize=(5, 3))
     ax.plot(np.arange(1, len(losses) + 1), losses, color=_NORMAL["color"])
     ax.set(xlabel="epoch", ylabel="mean squared error", yscale="log")
     return ax
