@@ -1,7 +1,7 @@
 # make site and make test do everything from a fresh clone; make help lists the rest.
 .POSIX:
 .NOTPARALLEL:
-.PHONY: help site test lint notebooks test-colab clean
+.PHONY: help site test lint notebooks bench test-colab clean
 
 PYTHON = python3
 VENV = .venv
@@ -29,6 +29,7 @@ help:
 	@echo "make test        run all tests, notebooks and website included"
 	@echo "make lint        check the style of the code"
 	@echo "make notebooks   after an edit of book/*.py: run and store the notebooks"
+	@echo "make bench       measure all detectors next to the lecture's, and store the table"
 	@echo "make test-colab  run the course with Google Colab's versions"
 	@echo "make clean       remove all that the above have made"
 
@@ -48,6 +49,10 @@ lint: $(INSTALLED)
 
 notebooks: $(INSTALLED)
 	$(BIN)/python tools/notebooks.py
+
+# Never with synthetic clips unless asked for: they would make it another benchmark.
+bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks.run
 
 test-colab: $(INSTALLED)
 	@$(CHOOSE_CLIPS); \

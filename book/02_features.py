@@ -53,7 +53,8 @@ import numpy as np
 from sklearn.preprocessing import StandardScaler
 
 from esa4_helpers import (
-    load_dataset, log_mel_spectrogram, plot_spectrogram, pool_over_time, set_style
+    PoolOverTime, load_dataset, log_mel_spectrogram, plot_spectrogram, pool_over_time,
+    set_style,
 )
 
 set_style()
@@ -237,11 +238,23 @@ for statistic in ("mean", "max"):
 # (GWRP) sorts the frames of a band from loud to quiet and gives the $i$-th the weight
 # $r^i$: with $r = 1$ it is the mean, with $r = 0$ the maximum, and between the two it
 # listens to the loudest few frames
-# ([Guan et al. 2023](https://arxiv.org/abs/2305.03328)). All of them are available:
+# ([Guan et al. 2023](https://arxiv.org/abs/2305.03328)). *Percentiles* are another family:
+# the 95th is the level that 95 % of the frames stay below, the *median* is the 50th. And the
+# standard deviation says how much a band's level moves. All of them are available:
 
 # %%
-for statistic in ("mean", "max", "std", "gwrp"):
-    print(f"{statistic:4}", pool_over_time(S, statistic).shape)
+for statistic in ("mean", "max", "std", "gwrp", "median", "p95"):
+    print(f"{statistic:6}", pool_over_time(S, statistic).shape)
+
+# %% [markdown]
+# Which is the right one depends on the fault: a click lives in the maximum, a worn bearing
+# that hums all the time lives in the mean or the median. If we don't know what will break,
+# we can keep several side by side. `PoolOverTime` does that, as a *transformer*, the form
+# in which scikit-learn chains steps into a pipeline:
+
+# %%
+pool = PoolOverTime(("mean", "std", "p5", "median", "p95", "max"))
+print("(n_clips, n_features) =", pool.fit_transform(S).shape)
 
 # %% [markdown]
 # ## Split and standardise

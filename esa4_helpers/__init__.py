@@ -1,15 +1,52 @@
 """Helpers of ESA 4, the open course on acoustic anomaly detection.
 
 Data flows one way through the modules, and none imports a later one: synthesis,
-datasets, features, detectors, autoencoder, evaluation, plotting. Listening
-(players) stands beside plotting.
+datasets, features, detectors, networks, autoencoder, recipes, explanation, storage,
+evaluation, plotting. Listening (players) stands beside plotting.
 """
 
-from .autoencoder import AutoencoderDetector, build_autoencoder, reconstruction_error
+from .autoencoder import AutoencoderDetector
 from .datasets import Dataset, load_dataset, make_synthetic_dataset
-from .detectors import GMMDetector, anomaly_score
-from .evaluation import auc, partial_auc, permutation_p_value
-from .features import log_mel_spectrogram, peak_level, pool_over_time
+from .detectors import (
+    GMMDetector,
+    KNNDetector,
+    MahalanobisDetector,
+    PanelDetector,
+    ShrunkWhitening,
+    TwoSidedDetector,
+    anomaly_score,
+    held_out_scores,
+)
+from .evaluation import (
+    alarm_report,
+    auc,
+    auc_interval,
+    conformal_threshold,
+    gamma_threshold,
+    map_auc,
+    mass_inside,
+    partial_auc,
+    permutation_p_value,
+    score_report,
+)
+from .explanation import anomaly_map, has_anomaly_map
+from .features import (
+    LogMelSpectrogram,
+    Loudness,
+    PoolOverTime,
+    change_mask,
+    log_mel_spectrogram,
+    loudness,
+    peak_level,
+    pool_over_time,
+)
+from .networks import (
+    build_autoencoder,
+    build_dense_autoencoder,
+    build_interpolator,
+    reconstruct,
+    reconstruction_error,
+)
 from .players import ClipPlayer
 from .plotting import (
     plot_points,
@@ -19,18 +56,46 @@ from .plotting import (
     plot_training,
     set_style,
 )
+from .recipes import detector_names, make_detector
+from .storage import load_detector, save_detector
+from .synthesis import iterate_clips, synthesize_clip
 
 __all__ = [
     "AutoencoderDetector",
     "ClipPlayer",
     "Dataset",
     "GMMDetector",
+    "KNNDetector",
+    "LogMelSpectrogram",
+    "Loudness",
+    "MahalanobisDetector",
+    "PanelDetector",
+    "PoolOverTime",
+    "ShrunkWhitening",
+    "TwoSidedDetector",
+    "alarm_report",
+    "anomaly_map",
     "anomaly_score",
     "auc",
+    "auc_interval",
     "build_autoencoder",
+    "build_dense_autoencoder",
+    "build_interpolator",
+    "change_mask",
+    "conformal_threshold",
+    "detector_names",
+    "gamma_threshold",
+    "has_anomaly_map",
+    "held_out_scores",
+    "iterate_clips",
     "load_dataset",
+    "load_detector",
     "log_mel_spectrogram",
+    "loudness",
+    "make_detector",
     "make_synthetic_dataset",
+    "map_auc",
+    "mass_inside",
     "partial_auc",
     "peak_level",
     "permutation_p_value",
@@ -40,6 +105,10 @@ __all__ = [
     "plot_spectrogram",
     "plot_training",
     "pool_over_time",
+    "reconstruct",
     "reconstruction_error",
+    "save_detector",
+    "score_report",
     "set_style",
+    "synthesize_clip",
 ]

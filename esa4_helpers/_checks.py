@@ -16,6 +16,9 @@ from numpy.typing import ArrayLike
 # room for what filters and synthetic noise overshoot.
 _LARGEST_SAMPLE = 32.0
 
+# A clip whose samples differ by less holds no sound: one step of 16 bits is 3e-5.
+_LEAST_SWING = 1e-5
+
 
 def check_number(value: float, name: str) -> float:
     """Return a finite real number as it came."""
@@ -70,6 +73,36 @@ def check_clips(audio: ArrayLike, name: str = "audio") -> np.ndarray:
             "integer samples; divide 16-bit ones by 32768"
         )
     return audio
+
+
+def check_training_clips(audio: ArrayLike, name: str = "audio") -> np.ndarray:
+    """Return clips that something can be learned from."""
+    audio = check_clips(audio, name)
+    if len(audio) < 2:
+        raise ValueError(f"training needs at least 2 clips, got {len(audio)} in {name}")
+    silent = np.ptp(audio, axis=1) < _LEAST_SWING
+    if silent.any():
+        raise ValueError(
+            f"{silent.sum()} of {len(audio)} training clips in {name} are silent or "
+            f"constant, first clip {np.flatnonzero(silent)[0]}: drop them, and see "
+            "whether the recorder was on"
+        )
+    if (audio == audio[0]).all():
+        raise ValueError(
+            f"all {len(audio)} training clips in {name} are the same recording: there "
+            "is nothing to learn about how normal clips differ"
+        )
+    return audio
+
+
+def check_clip_length(audio: np.ndarray, n_samples: int, sr: float) -> None:
+    """Compare clips with those that a detector was fitted to."""
+    if audio.shape[1] != n_samples:
+        raise ValueError(
+            f"these clips have {audio.shape[1]} samples, the training clips had "
+            f"{n_samples} ({n_samples / sr:g} s at {sr:g} Hz): cut the clips to the "
+            "same length, and resample them first if they were recorded at another rate"
+        )
 
 
 def check_spectrograms(S: ArrayLike, name: str = "S") -> np.ndarray:

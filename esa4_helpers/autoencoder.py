@@ -1,237 +1,125 @@
-"""A convolutional autoencoder, and its reconstruction error as a detector.
+"""Anomaly detectors from what a network can't rebuild.
 
-Keras, and with it TensorFlow, is imported only when a network is built or run.
+They take log-mel spectrograms and follow scikit-learn's conventions.
 """
 
 from __future__ import annotations
 
-from math import prod
-from typing import TYPE_CHECKING, Any
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from ._checks import check_count, check_number, check_spectrograms
-from .detectors import GMMDetector, OutlierDetector
+from ._checks import check_count, check_spectrograms
+from .detectors import MahalanobisDetector, OutlierDetector, PanelDetector
+from .features import BAND_PROFILE, PoolOverTime
+from .networks import (
+    build_autoencoder,
+    build_dense_autoencoder,
+    build_interpolator,
+    import_keras,
+    reconstruct,
+)
 
 if TYPE_CHECKING:
     import keras
 
-_FILTERS = (8, 16, 16)
-_SMALLEST_ERROR = 1e-12
-_BATCH_SIZE = 32
+
+class _Recipe(NamedTuple):
+    """How a kind of network is built and trained."""
+
+    build: Any
+    n_frames: int
+    batch_size: int
+    learning_rate: float
 
 
-def _import_keras() -> Any:
-    try:
-        import keras
-    except ImportError as error:
-        raise ImportError(
-            "autoencoders need TensorFlow, which is not installed: "
-            'pip install "tensorflow>=2.18" (or tensorflow-cpu)'
-        ) from error
-    return keras
-
-
-def build_autoencoder(
-    n_mels: int, n_frames: int, *, code_size: int = 16, learning_rate: float = 1e-3
-) -> keras.Model:
-    """Build a convolutional autoencoder with a real bottleneck.
-
-    Three strided convolutions shrink the spectrogram, a dense layer called
-    ``"code"`` holds all that is known of the clip, and the way back mirrors the
-    way in. Sizes that 8 does not divide are padded inside.
-
-    Parameters
-    ----------
-    n_mels, n_frames : int
-        Shape of one spectrogram.
-    code_size : int
-        Number of values in the bottleneck, fewer than ``n_mels * n_frames``.
-    learning_rate : float
-        Step size of the optimiser (Adam).
-
-    Returns
-    -------
-    keras.Model
-        Compiled with the mean squared error; maps (n_clips, n_mels, n_frames, 1)
-        in [0, 1] to the same shape and range.
-
-    Raises
-    ------
-    ValueError
-        If a size is below 1, the code is not smaller than the input, or the
-        learning rate is not positive.
-    TypeError
-        If a size is not a whole number or the learning rate no number.
-    ImportError
-        If Keras or TensorFlow is not installed.
-
-    Examples
-    --------
-    >>> model = build_autoencoder(n_mels=32, n_frames=20, code_size=4)
-    >>> model.output_shape, model.get_layer("code").output.shape
-    ((None, 32, 20, 1), (None, 4))
-    """
-    n_mels = check_count(n_mels, "n_mels", at_least=1)
-    n_frames = check_count(n_frames, "n_frames", at_least=1)
-    code_size = check_count(code_size, "code_size", at_least=1)
-    if code_size >= n_mels * n_frames:
-        raise ValueError(
-            f"code_size must be below the {n_mels * n_frames} values of a "
-            f"spectrogram to be a bottleneck, got {code_size}"
-        )
-    if check_number(learning_rate, "learning_rate") <= 0:
-        raise ValueError(f"learning_rate must be above 0, got {learning_rate!r}")
-    keras = _import_keras()
-    layers = keras.layers
-    stride = 2 ** len(_FILTERS)
-    padding = ((0, -n_mels % stride), (0, -n_frames % stride))
-    conv = {"kernel_size": 3, "strides": 2, "padding": "same"}
-
-    inputs = keras.Input((n_mels, n_frames, 1))
-    x = layers.ZeroPadding2D(padding)(inputs)
-    for filters in _FILTERS:
-        x = layers.Conv2D(filters, activation="relu", **conv)(x)
-    shape = x.shape[1:]
-    x = layers.Flatten()(x)
-    x = layers.Dense(code_size, name="code")(x)
-    x = layers.Dense(prod(shape), activation="relu")(x)
-    x = layers.Reshape(shape)(x)
-    for filters in reversed(_FILTERS[:-1]):
-        x = layers.Conv2DTranspose(filters, activation="relu", **conv)(x)
-    x = layers.Conv2DTranspose(1, activation="sigmoid", **conv)(x)
-    outputs = layers.Cropping2D(padding)(x)
-    model = keras.Model(inputs, outputs, name="bottleneck_autoencoder")
-    model.compile(optimizer=keras.optimizers.Adam(learning_rate), loss="mse")
-    return model
-
-
-def reconstruction_error(model: keras.Model, S: ArrayLike) -> np.ndarray:
-    """Compute the squared error of an autoencoder in every time-frequency cell.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Maps (n_clips, n_mels, n_frames, 1) to the same shape.
-    S : array of shape (n_clips, n_mels, n_frames)
-        Spectrograms, scaled as the model was trained.
-
-    Returns
-    -------
-    ndarray of shape (n_clips, n_mels, n_frames)
-        float64, in the squared unit of ``S``. The mean over the last two axes is
-        the clip's mean squared error.
-
-    Raises
-    ------
-    ValueError
-        If ``S`` has another shape than the model expects, or holds NaN or
-        infinity, or if the model returns such.
-    TypeError
-        If ``S`` does not hold floats.
-
-    Examples
-    --------
-    >>> model = build_autoencoder(n_mels=8, n_frames=8, code_size=2)
-    >>> reconstruction_error(model, np.zeros((3, 8, 8))).shape
-    (3, 8, 8)
-    """
-    S = check_spectrograms(S)
-    expected = tuple(model.input_shape[1:3])
-    if any(
-        e is not None and e != s for e, s in zip(expected, S.shape[1:], strict=True)
-    ):
-        raise ValueError(
-            f"the model was built for spectrograms of the shape {expected} "
-            f"(n_mels, n_frames), got {S.shape[1:]}"
-        )
-    rebuilt = _rebuild(model, S[..., np.newaxis])
-    if rebuilt.shape != (*S.shape, 1):
-        raise ValueError(
-            f"an autoencoder returns what it was given, of the shape {(*S.shape, 1)}; "
-            f"this model returned {rebuilt.shape}"
-        )
-    if not np.isfinite(rebuilt).all():
-        raise ValueError(
-            "the model returned NaN or infinity: its training went astray; try another "
-            "seed or a smaller learning rate"
-        )
-    return (S - rebuilt[..., 0]) ** 2
-
-
-def _rebuild(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
-    # model.predict would compile itself anew for each model, which takes longer
-    # than running it and fills notebooks with warnings.
-    batches = range(0, len(inputs), _BATCH_SIZE)
-    return np.concatenate(
-        [
-            _import_keras().ops.convert_to_numpy(
-                model(inputs[i : i + _BATCH_SIZE], training=False)
-            )
-            for i in batches
-        ]
-    )
+_RECIPES = {
+    "bottleneck": _Recipe(build_autoencoder, 32, batch_size=8, learning_rate=3e-3),
+    "interpolation": _Recipe(build_interpolator, 5, batch_size=256, learning_rate=1e-3),
+    "dense": _Recipe(build_dense_autoencoder, 5, batch_size=256, learning_rate=1e-3),
+}
+SCORES = ("profile", "mean", "max")
 
 
 class AutoencoderDetector(OutlierDetector):
-    """Train an autoencoder on normal spectrograms; score by what it can't rebuild.
+    """Train a network to rebuild normal spectrograms; score by how it fails.
 
-    Spectrograms are scaled to [0, 1] by the extremes of the training clips.
+    Each mel band is standardised by its mean and standard deviation over the
+    training clips. The network is trained on windows cut at random moments, so that
+    it can't learn the clips by heart.
 
     Parameters
     ----------
-    score : {"profile", "mean"}
-        ``"mean"`` calls a clip abnormal if its mean error is high: anomalies are
-        taken to be hard to rebuild. ``"profile"`` calls it abnormal if its error
-        is *unlike that of the training clips*, higher or lower: a Gaussian is
-        fitted to the logarithm of their mean error in each mel band.
+    network : {"bottleneck", "interpolation", "dense"}
+        See `build_autoencoder`, `build_interpolator` and `build_dense_autoencoder`.
+    score : {"profile", "mean", "max"}
+        ``"mean"`` calls a clip abnormal if its mean squared error is high, ``"max"``
+        if that of its worst frame is: anomalies are taken to be hard to rebuild.
+        ``"profile"`` calls it abnormal if its errors are *unlike those of the
+        training clips*, higher or lower. Their profile are mean, standard
+        deviation, 95th percentile and maximum over time of the level and of the error
+        in each mel band. Each statistic is judged by its Mahalanobis distance, and
+        the most surprising decides (see `PanelDetector`).
     code_size : int
         Number of values in the bottleneck.
-    epochs, batch_size : int
-        How often to go through the training clips, and how many at a time.
+    n_updates : int
+        How often the weights are adjusted, each time after a batch of windows.
     contamination : float
         Share of training clips that ``predict`` would call anomalous; it sets
         the threshold ``offset_``.
     random_state : int
-        Seed of the network and of the order of the clips. Training sets the
-        seeds of Python, numpy and Keras with it.
+        Seed of the network and of the windows. Training sets the seeds of Python,
+        numpy and Keras with it.
 
     Attributes
     ----------
     model_ : keras.Model
         The trained network.
-    minimum_, range_ : float
-        The scaling, in dB.
-    profile_ : GMMDetector
-        The density of the training clips' errors, for ``score="profile"``.
+    mean_, scale_ : ndarray of shape (n_mels, 1)
+        The standardisation, in dB.
+    profile_ : PanelDetector
+        What the training clips' profiles are like, for ``score="profile"``.
+    losses_ : ndarray of shape (n_updates,)
+        Mean squared error of each batch during training.
     offset_ : float
         Score below which a clip is called anomalous.
+
+    References
+    ----------
+    A profile is compared instead of thresholding the error because anomalies may be
+    easier to rebuild than normal clips, as chapter 4 of the course shows.
 
     Examples
     --------
     >>> S = np.random.default_rng(0).normal(-60, 5, (4, 16, 16))
-    >>> detector = AutoencoderDetector(code_size=2, epochs=1).fit(S)
+    >>> detector = AutoencoderDetector(code_size=2, n_updates=20).fit(S)
     >>> detector.score_samples(S).shape
     (4,)
     """
 
     def __init__(
         self,
+        network: str = "bottleneck",
         score: str = "profile",
         *,
         code_size: int = 16,
-        epochs: int = 50,
-        batch_size: int = 2,
+        n_updates: int = 200,
         contamination: float = 0.1,
+        cv: int | None = None,
         random_state: int = 0,
     ) -> None:
+        self.network = network
         self.score = score
         self.code_size = code_size
-        self.epochs = epochs
-        self.batch_size = batch_size
+        self.n_updates = n_updates
         self.contamination = contamination
+        self.cv = cv
         self.random_state = random_state
 
     def fit(self, S: ArrayLike, y: Any = None) -> AutoencoderDetector:
@@ -251,37 +139,48 @@ class AutoencoderDetector(OutlierDetector):
         Raises
         ------
         ValueError
-            If ``S`` has another shape, holds NaN or infinity, has one clip only,
-            is the same value everywhere, or if a parameter is out of its range.
+            If ``S`` has another shape, holds NaN or infinity, has one clip only or
+            too few frames, is the same value everywhere, or if a parameter is out of
+            its range.
         TypeError
             If ``S`` does not hold floats, or a parameter is not a whole number.
         """
         self._check_contamination()
-        epochs = check_count(self.epochs, "epochs", at_least=1)
-        batch_size = check_count(self.batch_size, "batch_size", at_least=1)
+        check_count(self.n_updates, "n_updates", at_least=1)
         seed = check_count(self.random_state, "random_state")
-        if self.score not in ("profile", "mean"):
-            raise ValueError(
-                f"unknown score {self.score!r}: expected 'profile' or 'mean'"
-            )
+        _check_choice(self.network, "network", _RECIPES)
+        _check_choice(self.score, "score", SCORES)
+        if self.cv is not None:
+            check_count(self.cv, "cv", at_least=2)
         S = check_spectrograms(S)
         if len(S) < 2:
             raise ValueError("training needs at least 2 clips, got 1")
-        minimum, value_range = float(S.min()), float(np.ptp(S))
-        if value_range == 0:
+        if np.ptp(S) == 0:
             raise ValueError(
-                f"all training spectrograms are {minimum:g} dB everywhere: are the "
+                f"all training spectrograms are {S.flat[0]:g} dB everywhere: are the "
                 "clips silent?"
             )
-        _import_keras().utils.set_random_seed(seed)
-        model = build_autoencoder(*S.shape[1:], code_size=self.code_size)
-        inputs = ((S - minimum) / value_range)[..., np.newaxis]
-        model.fit(inputs, inputs, epochs=epochs, batch_size=batch_size, verbose=0)
-        # Only now, so that a failed fit leaves no half of a new detector behind.
-        self.minimum_, self.range_, self.model_ = minimum, value_range, model
+        mean, scale = S.mean(axis=(0, 2))[:, None], S.std(axis=(0, 2))[:, None]
+        scale = np.where(scale > 0, scale, 1.0)
+        import_keras().utils.set_random_seed(seed)
+        model = self._build(S.shape[1:])
+        losses = self._train(model, (S - mean) / scale)
+        # In a copy, so that a failed fit leaves no half of a new detector behind.
+        fitted = clone(self)
+        fitted.mean_, fitted.scale_, fitted.losses_ = mean, scale, losses
+        fitted.model_, fitted.shape_ = _without_optimiser(model), S.shape[1:]
         if self.score == "profile":
-            self.profile_ = GMMDetector(n_components=1).fit(self._error_profile(S))
-        self._set_offset(self.score_samples(S))
+            fitted.profile_ = PanelDetector(
+                MahalanobisDetector(),
+                n_parts=2 * len(BAND_PROFILE),
+                contamination=self.contamination,
+                cv=self.cv,
+            ).fit(fitted.error_profile(S))
+            fitted.offset_ = fitted.profile_.offset_
+        else:
+            scores = fitted.score_samples(S)
+            fitted.offset_ = float(np.quantile(scores, self.contamination))
+        vars(self).update(vars(fitted))
         return self
 
     def error_map(self, S: ArrayLike) -> np.ndarray:
@@ -295,7 +194,7 @@ class AutoencoderDetector(OutlierDetector):
         Returns
         -------
         ndarray of shape (n_clips, n_mels, n_frames)
-            In squared units of the scaled spectrogram.
+            In squared standard deviations of the band.
 
         Raises
         ------
@@ -304,8 +203,55 @@ class AutoencoderDetector(OutlierDetector):
         TypeError
             If ``S`` does not hold floats.
         """
-        check_is_fitted(self, "model_")
-        return reconstruction_error(self.model_, self._scale(check_spectrograms(S)))
+        return self.profile_maps(S)[1] ** 2
+
+    def profile_maps(self, S: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        """Compute the two maps that a profile describes: levels and errors.
+
+        Parameters
+        ----------
+        S : array of shape (n_clips, n_mels, n_frames)
+            Log-mel spectrograms in dB, of the same shape as in training.
+
+        Returns
+        -------
+        levels, errors : ndarray of shape (n_clips, n_mels, n_frames)
+            In standard deviations of the bands; errors with their sign.
+
+        Raises
+        ------
+        ValueError
+            If ``S`` has another shape or holds NaN or infinity.
+        TypeError
+            If ``S`` does not hold floats.
+        """
+        levels = self._standardise(S)
+        return levels, levels - reconstruct(self.model_, levels)
+
+    def error_profile(self, S: ArrayLike) -> np.ndarray:
+        """Describe each clip by statistics over time of its levels and errors.
+
+        Parameters
+        ----------
+        S : array of shape (n_clips, n_mels, n_frames)
+            Log-mel spectrograms in dB, of the same shape as in training.
+
+        Returns
+        -------
+        ndarray of shape (n_clips, 8 * n_mels)
+            In standard deviations of the bands: mean, standard deviation, 95th
+            percentile and maximum over time of the level, each for
+            all bands, then those of the signed error.
+
+        Raises
+        ------
+        ValueError
+            If ``S`` has another shape or holds NaN or infinity.
+        TypeError
+            If ``S`` does not hold floats.
+        """
+        pool = PoolOverTime(BAND_PROFILE)
+        return np.hstack([pool.transform(m) for m in self.profile_maps(S)])
 
     def score_samples(self, S: ArrayLike) -> np.ndarray:
         """Score each clip: higher means more normal.
@@ -318,7 +264,8 @@ class AutoencoderDetector(OutlierDetector):
         Returns
         -------
         ndarray of shape (n_clips,)
-            Minus the mean error, or the log-likelihood of the error profile.
+            Minus the mean error, that of the worst frame, or the squared distance of
+            the profile.
 
         Raises
         ------
@@ -327,14 +274,99 @@ class AutoencoderDetector(OutlierDetector):
         TypeError
             If ``S`` does not hold floats.
         """
-        check_is_fitted(self, "model_")
         if self.score == "mean":
             return -self.error_map(S).mean(axis=(1, 2))
-        return self.profile_.score_samples(self._error_profile(S))
+        if self.score == "max":
+            return -self.error_map(S).mean(axis=1).max(axis=1)
+        profile = self.error_profile(S)
+        return self.profile_.score_samples(profile)
 
-    def _scale(self, S: np.ndarray) -> np.ndarray:
-        return (S - self.minimum_) / self.range_
+    def _build(self, shape: tuple[int, int]) -> keras.Model:
+        n_mels, n_frames = shape
+        recipe = _RECIPES[self.network]
+        if self.network != "bottleneck" and n_frames < recipe.n_frames:
+            raise ValueError(
+                f"the {self.network} network needs clips of at least {recipe.n_frames} "
+                f"frames, got {n_frames}"
+            )
+        window = min(recipe.n_frames, n_frames)
+        return recipe.build(
+            n_mels,
+            window,
+            code_size=self.code_size,
+            learning_rate=recipe.learning_rate,
+        )
 
-    def _error_profile(self, S: ArrayLike) -> np.ndarray:
-        # A band rebuilt without any error would have a profile of minus infinity.
-        return np.log(np.maximum(self.error_map(S).mean(axis=2), _SMALLEST_ERROR))
+    def _train(self, model: keras.Model, Z: np.ndarray) -> np.ndarray:
+        batch_size = _RECIPES[self.network].batch_size
+        batches = _random_windows(model, Z, batch_size, self.random_state)
+        losses = []
+        for _ in range(self.n_updates):
+            # Keras would otherwise return the mean over all batches so far.
+            model.reset_metrics()
+            losses.append(float(model.train_on_batch(*next(batches))))
+        return np.array(losses)
+
+    def _standardise(self, S: ArrayLike) -> np.ndarray:
+        check_is_fitted(self, "model_")
+        S = check_spectrograms(S)
+        if S.shape[1:] != self.shape_:
+            raise ValueError(
+                f"the detector was fitted to spectrograms of the shape {self.shape_} "
+                f"(n_mels, n_frames), got {S.shape[1:]}"
+            )
+        return (S - self.mean_) / self.scale_
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Keep the network as a file in Keras' own format."""
+        state = dict(super().__getstate__())
+        if "model_" in state:
+            with tempfile.TemporaryDirectory() as folder:
+                file = Path(folder, "model.keras")
+                state.pop("model_").save(file)
+                state["keras_file"] = file.read_bytes()
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Build the network anew and take only its weights from the file.
+
+        Keras can run code that a model's description asks for, so that is not read.
+        """
+        state = dict(state)
+        keras_file = state.pop("keras_file", None)
+        super().__setstate__(state)
+        if keras_file is not None:
+            with tempfile.TemporaryDirectory() as folder:
+                file = Path(folder, "model.keras")
+                file.write_bytes(keras_file)
+                self.model_ = _without_optimiser(self._build(self.shape_))
+                self.model_.load_weights(file)
+
+
+def _without_optimiser(model: keras.Model) -> keras.Model:
+    """The same network, done with training: its file is a third as large."""
+    return import_keras().Model(model.input, model.output, name=model.name)
+
+
+def _random_windows(
+    model: keras.Model, Z: np.ndarray, batch_size: int, seed: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Batches of windows, and the frames that a network should make of them."""
+    rng = np.random.default_rng(seed)
+    window, returned = model.input_shape[2], model.output_shape[2]
+    margin = (window - returned) // 2
+    Z = Z.astype(np.float32)
+    # A view: (n_clips, n_mels, n_starts, window)
+    all_windows = np.lib.stride_tricks.sliding_window_view(Z, window, axis=2)
+    while True:
+        clips = rng.integers(0, len(Z), batch_size)
+        starts = rng.integers(0, all_windows.shape[2], batch_size)
+        batch = all_windows[clips, :, starts][..., np.newaxis]
+        yield batch, batch[:, :, margin : margin + returned]
+
+
+def _check_choice(value: str, name: str, choices: Any) -> None:
+    if value not in choices:
+        raise ValueError(
+            f"unknown {name} {value!r}: expected one of {', '.join(map(repr, choices))}"
+        )

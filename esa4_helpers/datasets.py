@@ -20,7 +20,7 @@ import requests
 import soundfile
 
 from ._checks import check_clips, check_count, check_labels, check_sample_rate
-from .synthesis import ANOMALY_KINDS, NORMAL, synthesize_clip
+from .synthesis import ANOMALY_KINDS, NORMAL, RECORDED_ANOMALY_KINDS, synthesize_clip
 
 DATASET_NAMES = ("anomaly_mini", "synthetic")
 
@@ -68,6 +68,9 @@ class Dataset:
         Whether a clip is for training, and whether it is abnormal.
     title : str, optional
         What the data set is called.
+    healthy : array of shape (n_clips, n_samples), optional
+        Of synthetic clips, what each would be if nothing were wrong with the
+        machine; kept as float32. None for recordings.
 
     Raises
     ------
@@ -91,6 +94,7 @@ class Dataset:
     is_train: np.ndarray
     is_anomaly: np.ndarray
     title: str = ""
+    healthy: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         audio = check_clips(self.audio).astype(np.float32)
@@ -107,13 +111,7 @@ class Dataset:
         if len(set(names)) != n_clips:
             twice = next(name for name in names if names.count(name) > 1)
             raise ValueError(f"two clips are called {twice!r}: names must differ")
-        peaks = np.abs(audio).max(axis=1)
-        if peaks.max() > 1:
-            loudest = int(peaks.argmax())
-            raise ValueError(
-                f"clip {names[loudest]!r} reaches {peaks[loudest]:g}, beyond [-1, 1]: "
-                "divide 16-bit samples by 32768, or turn the clip down"
-            )
+        _check_peaks(audio, names)
         order = sorted(range(n_clips), key=names.__getitem__)
         fields = {
             "audio": audio[order],
@@ -122,6 +120,15 @@ class Dataset:
             "is_train": check_labels(self.is_train, "is_train", n_clips)[order],
             "is_anomaly": check_labels(self.is_anomaly, "is_anomaly", n_clips)[order],
         }
+        if self.healthy is not None:
+            healthy = check_clips(self.healthy, "healthy").astype(np.float32)
+            if healthy.shape != audio.shape:
+                raise ValueError(
+                    f"healthy must have the shape of audio, {audio.shape}, "
+                    f"got {healthy.shape}"
+                )
+            _check_peaks(healthy, names, "the healthy twin of clip")
+            fields["healthy"] = healthy[order]
         for name, value in fields.items():
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)
@@ -150,6 +157,17 @@ class Dataset:
             is_train=self.is_train[keep],
             is_anomaly=self.is_anomaly[keep],
             title=self.title,
+            healthy=None if self.healthy is None else self.healthy[keep],
+        )
+
+
+def _check_peaks(audio: np.ndarray, names: Sequence[str], what: str = "clip") -> None:
+    peaks = np.abs(audio).max(axis=1)
+    if peaks.max() > 1:
+        loudest = int(peaks.argmax())
+        raise ValueError(
+            f"{what} {names[loudest]!r} reaches {peaks[loudest]:g}, beyond [-1, 1]: "
+            "divide 16-bit samples by 32768, or turn the clip down"
         )
 
 
@@ -219,8 +237,10 @@ def make_synthetic_dataset(
     *,
     sr: int = 44100,
     duration: float = 2.5,
-    kinds: Sequence[str] = ANOMALY_KINDS,
+    kinds: Sequence[str] = RECORDED_ANOMALY_KINDS,
+    snr_db: float | None = None,
     seed: int = 0,
+    with_healthy: bool = False,
 ) -> Dataset:
     """Make a data set of valve-like clips, as many as you ask for.
 
@@ -236,9 +256,16 @@ def make_synthetic_dataset(
     duration : float
         Length of each clip in s, at least 2.5.
     kinds : sequence of str
-        Kinds of anomaly, see `synthesize_clip`.
+        Kinds of anomaly, see `synthesize_clip`. By default those that the
+        recordings hold, too.
+    snr_db : float, optional
+        Level of the clicks over that of the hall in dB, see `synthesize_clip`.
+        By default the hall is as loud as in the recordings.
     seed : int
         The same seed gives the same clips.
+    with_healthy : bool
+        Whether to keep the healthy twin of each clip, too, as ``healthy``. This
+        takes twice the memory.
 
     Returns
     -------
@@ -248,14 +275,20 @@ def make_synthetic_dataset(
     Raises
     ------
     ValueError, TypeError
-        If a number is negative or not whole, no clip is asked for, a kind is
-        unknown or none is given for the anomalies.
+        If a number is out of its range or not whole, no clip is asked for, a
+        kind is unknown or none is given for the anomalies.
 
     Examples
     --------
     >>> few = make_synthetic_dataset(2, 1, 1, sr=16000)
     >>> few.names
     ('test_anomaly_0', 'test_normal_0', 'train_0', 'train_1')
+
+    Where each clip differs from its healthy twin, here but for one not at all:
+
+    >>> few = make_synthetic_dataset(2, 1, 1, sr=16000, with_healthy=True)
+    >>> (few.audio != few.healthy).any(axis=1)
+    array([ True, False, False, False])
     """
     counts = {
         "train": check_count(n_train, "n_train"),
@@ -270,27 +303,33 @@ def make_synthetic_dataset(
             f"kinds must name one or more of {', '.join(map(repr, ANOMALY_KINDS))}, "
             f"got {unknown or kinds!r}"
         )
-    names, audio = [], []
+    names, pairs = [], []
     for number, (group, count) in enumerate(counts.items()):
         width = len(str(count - 1))
         for i in range(count):
             kind = kinds[i % len(kinds)] if group == "test_anomaly" else NORMAL
             random_state = np.random.SeedSequence([seed, number, i])
             names.append(f"{group}_{i:0{width}d}")
-            audio.append(
-                synthesize_clip(
-                    kind, sr=sr, duration=duration, random_state=random_state
-                )
+            pair = synthesize_clip(
+                kind,
+                sr=sr,
+                duration=duration,
+                snr_db=snr_db,
+                random_state=random_state,
+                return_healthy=True,
             )
-    if not audio:
+            pairs.append(pair if with_healthy else pair[:1])
+    if not pairs:
         raise ValueError("a data set needs at least one clip: all counts are 0")
+    audio, *healthy = map(np.stack, zip(*pairs, strict=True))
     return Dataset(
-        audio=np.stack(audio),
+        audio=audio,
         sr=sr,
         names=tuple(names),
         is_train=[name.startswith("train") for name in names],
         is_anomaly=[name.startswith("test_anomaly") for name in names],
         title="synthetic",
+        healthy=healthy[0] if healthy else None,
     )
 
 

@@ -1,23 +1,29 @@
 """How well do scores tell abnormal clips from normal ones?
 
 Labels are 1 (or True) for abnormal clips and 0 for normal ones, and a higher
-score means more anomalous.
+score means more anomalous. Rankings are judged with no threshold; a threshold
+is set from normal clips alone, and the alarms that it raises are judged after.
 """
 
 from __future__ import annotations
 
-from math import comb
+from collections.abc import Callable
+from math import ceil, comb, floor, isinf
+from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import permutation_test, rankdata
-from sklearn.metrics import roc_auc_score
+from scipy.optimize import brentq
+from scipy.stats import norm, pearson3, permutation_test, rankdata, skew, t
+from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
-from ._checks import check_labels
+from ._checks import check_labels, check_number, check_spectrograms
 
 # Up to this many ways to deal out the labels are all gone through.
 _MOST_EXACT = 200_000
 _RANDOM_RELABELLINGS = 9_999
+# With fewer clips in one class, how much its scores scatter is anyone's guess.
+_FEWEST_TO_ESTIMATE_A_VARIANCE = 5
 
 
 def auc(is_anomaly: ArrayLike, scores: ArrayLike) -> float:
@@ -51,6 +57,156 @@ def auc(is_anomaly: ArrayLike, scores: ArrayLike) -> float:
     """
     is_anomaly, scores = check_labels_and_scores(is_anomaly, scores)
     return float(roc_auc_score(is_anomaly, scores))
+
+
+def auc_interval(
+    is_anomaly: ArrayLike, scores: ArrayLike, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Compute a confidence interval for the area under the ROC curve.
+
+    It answers how far the AUC of these few clips may lie from the AUC of all
+    clips like them. It does so for a perfect ranking too, where the bootstrap
+    and DeLong's interval shrink to a point: from 5 + 5 clips in perfect order
+    it reaches down to 0.64.
+
+    Parameters
+    ----------
+    is_anomaly : array of shape (n_clips,)
+        1 or True for abnormal clips, 0 or False for normal ones.
+    scores : array of shape (n_clips,)
+        Anomaly scores, higher for more anomalous.
+    confidence : float
+        How often the interval is to hold the true AUC, above 0 and below 1.
+
+    Returns
+    -------
+    low, high : float
+        Between 0 and 1, around `auc`. Swapping the labels mirrors the interval
+        at 0.5, and more confidence makes it wider.
+
+    Raises
+    ------
+    ValueError
+        As in `auc`, or if ``confidence`` is out of its range.
+    TypeError
+        If ``confidence`` is no number.
+
+    Notes
+    -----
+    As in Wilson's interval for a share, an AUC belongs to the interval if the
+    observed one is no further from it than ``z`` standard errors, where the
+    standard error is that of the AUC under test. It is the larger of two:
+
+    - Newcombe's (his method 5), from the formula of Hanley and McNeil. It needs
+      no spread in the data, so it holds for a perfect ranking; but it takes
+      both classes to scatter alike.
+    - DeLong's, from how much the clips of each class differ, as a multiple of
+      that of independent pairs and with Student's t for Welch's degrees of
+      freedom, as in the test of Brunner and Munzel. It notices if the scores
+      of abnormal clips, say, scatter more.
+
+    In 20 000 simulated experiments each, with true AUCs of 0.5, 0.7, 0.9 and
+    0.97, class sizes 5 + 5, 10 + 10, 30 + 30, 100 + 10 and 10 + 100, and scores
+    that are normal, exponential, normal with two or four times the spread in
+    one class, or a mixture in which some abnormal clips sound normal, the 95 %
+    interval held the true AUC in at least 94.5 %. Newcombe's alone fell to 81 %
+    and DeLong's, on a logit scale, to 82 %. Intervals for as many independent
+    pairs as the smaller class has clips (Wilson's, Clopper and Pearson's or
+    Chernoff's) held it nearly always, but are up to 2.5 times as wide.
+
+    With fewer than five clips in a class, the largest variance that any scores
+    can have is taken instead, as if there were only as many independent pairs.
+    The interval is then wide and held the true AUC in at least 91 % (89 %
+    where a class has a single clip).
+
+    Clips must be independent: pieces of one recording are not.
+
+    References
+    ----------
+    Newcombe, "Confidence intervals for an effect size measure based on the
+    Mann-Whitney statistic. Part 2", Statistics in Medicine 25, 2006.
+    https://doi.org/10.1002/sim.2324
+
+    DeLong et al., "Comparing the areas under two or more correlated receiver
+    operating characteristic curves", Biometrics 44, 1988.
+    https://doi.org/10.2307/2531595
+
+    Brunner and Munzel, "The nonparametric Behrens-Fisher problem: asymptotic
+    theory and a small-sample approximation", Biometrical Journal 42, 2000.
+    https://doi.org/10.1002/(SICI)1521-4036(200001)42:1%3C17::AID-BIMJ17%3E3.0.CO;2-U
+
+    Birnbaum and Klose, "Bounds for the variance of the Mann-Whitney statistic",
+    Annals of Mathematical Statistics 28, 1957.
+
+    Examples
+    --------
+    >>> low, high = auc_interval([0] * 5 + [1] * 5, range(10))
+    >>> round(low, 2), high
+    (0.64, 1.0)
+    """
+    is_anomaly, scores = check_labels_and_scores(is_anomaly, scores)
+    confidence = _check_share(confidence, "confidence")
+    abnormal, normal = _auc_of_each_clip(is_anomaly, scores)
+    scatter = _scatter_of_auc(abnormal, normal, confidence)
+    estimate = float(abnormal.mean())
+    return 1 - _upper_limit(1 - estimate, scatter), _upper_limit(estimate, scatter)
+
+
+def _auc_of_each_clip(
+    is_anomaly: np.ndarray, scores: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compare each abnormal clip with all normal ones, and each normal clip."""
+    abnormal, normal = scores[is_anomaly], scores[~is_anomaly]
+    ranks = rankdata(scores)
+    normal_below = ranks[is_anomaly] - rankdata(abnormal)
+    abnormal_below = ranks[~is_anomaly] - rankdata(normal)
+    return normal_below / len(normal), 1 - abnormal_below / len(abnormal)
+
+
+def _scatter_of_auc(
+    abnormal: np.ndarray, normal: np.ndarray, confidence: float
+) -> Callable[[float], float]:
+    """Give (z standard errors)^2 for any true AUC, by that of a single pair."""
+    m, n = len(abnormal), len(normal)
+    z = norm.ppf((1 + confidence) / 2)
+    if min(m, n) < _FEWEST_TO_ESTIMATE_A_VARIANCE:
+        return lambda theta: z**2 / min(m, n)
+    observed = _observed_scatter(abnormal, normal, confidence)
+
+    def scatter(theta: float) -> float:
+        hanley_mcneil = (1 - theta) / (2 - theta) + theta / (1 + theta)
+        newcombe = (1 + ((m + n) / 2 - 1) * hanley_mcneil) / (m * n)
+        return max(z**2 * newcombe, observed)
+
+    return scatter
+
+
+def _observed_scatter(
+    abnormal: np.ndarray, normal: np.ndarray, confidence: float
+) -> float:
+    variances = [clips.var(ddof=1) / len(clips) for clips in (abnormal, normal)]
+    total = sum(variances)
+    # As in a perfect ranking, or if all scores are the same.
+    if total == 0:
+        return 0.0
+    degrees = total**2 / sum(
+        variance**2 / (len(clips) - 1)
+        for variance, clips in zip(variances, (abnormal, normal), strict=True)
+    )
+    estimate = abnormal.mean()
+    quantile = t.ppf((1 + confidence) / 2, degrees)
+    return quantile**2 * total / (estimate * (1 - estimate))
+
+
+def _upper_limit(estimate: float, scatter: Callable[[float], float]) -> float:
+    """Find the highest AUC that the estimate could still come from."""
+
+    def too_far(theta: float) -> float:
+        return (theta - estimate) ** 2 - theta * (1 - theta) * scatter(theta)
+
+    # At 0 and 1 nothing scatters: an estimate of 1 is its own upper limit, and one of
+    # 0 would be, too, if the search began there.
+    return float(brentq(too_far, max(estimate, 1e-30), 1))
 
 
 def partial_auc(
@@ -147,6 +303,342 @@ def permutation_p_value(is_anomaly: ArrayLike, scores: ArrayLike) -> float:
     return float(result.pvalue)
 
 
+def score_report(is_anomaly: ArrayLike, scores: ArrayLike) -> dict[str, float]:
+    """Sum up how well scores rank abnormal clips above normal ones.
+
+    Parameters
+    ----------
+    is_anomaly : array of shape (n_clips,)
+        1 or True for abnormal clips, 0 or False for normal ones.
+    scores : array of shape (n_clips,)
+        Anomaly scores, higher for more anomalous.
+
+    Returns
+    -------
+    dict of str to float
+        ``"auc"``, ``"pauc"`` up to a false positive rate of 0.1, ``"p_value"``
+        of `permutation_p_value`, and ``"low"`` and ``"high"``, the ends of the
+        95 % interval of `auc_interval`.
+
+    Raises
+    ------
+    ValueError
+        As in `auc`.
+
+    Examples
+    --------
+    >>> report = score_report([0] * 5 + [1] * 5, range(10))
+    >>> {name: round(value, 3) for name, value in report.items()}
+    {'auc': 1.0, 'pauc': 1.0, 'p_value': 0.004, 'low': 0.643, 'high': 1.0}
+    """
+    is_anomaly, scores = check_labels_and_scores(is_anomaly, scores)
+    low, high = auc_interval(is_anomaly, scores)
+    return {
+        "auc": auc(is_anomaly, scores),
+        "pauc": partial_auc(is_anomaly, scores),
+        "p_value": permutation_p_value(is_anomaly, scores),
+        "low": low,
+        "high": high,
+    }
+
+
+def gamma_threshold(training_scores: ArrayLike, quantile: float = 0.9) -> float:
+    """Compute a threshold from a gamma distribution of the normal clips' scores.
+
+    The way of the DCASE challenges' baselines: a gamma distribution is fitted to
+    the anomaly scores of normal clips, and its 90th percentile is the threshold.
+
+    Parameters
+    ----------
+    training_scores : array of shape (n_clips,)
+        Anomaly scores of at least 3 normal clips, of either sign. Clips that the
+        detector was fitted to score too low, and so is the threshold then:
+        `held_out_scores` are safer.
+    quantile : float
+        Share of normal clips meant to stay below, above 0 and below 1.
+
+    Returns
+    -------
+    float
+        The threshold, in the unit of the scores. It moves with them if they are
+        shifted or stretched.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 3 scores, one is not finite or all are the same,
+        or ``quantile`` is out of its range.
+    TypeError
+        If ``quantile`` is no number.
+
+    Notes
+    -----
+    Log-likelihoods may be negative, so the distribution begins where it likes:
+    it is the three-parameter gamma, or Pearson type III, with the scores' mean,
+    standard deviation and skewness. Scores with a tail to the left get its
+    mirror image, and symmetric ones a normal distribution. The baselines fit
+    the same three parameters by maximum likelihood, which may not converge for
+    few clips.
+
+    A fit promises nothing: by the quantile 0.9 of ten clips whose scores really
+    are gamma distributed, 14 % of new normal clips raise an alarm on average.
+    `conformal_threshold` keeps its rate.
+
+    References
+    ----------
+    Dohi et al., "Description and discussion on DCASE 2022 challenge task 2:
+    unsupervised anomalous sound detection for machine condition monitoring
+    applying domain generalization techniques", DCASE Workshop 2022.
+    https://doi.org/10.48550/arXiv.2206.05876
+
+    Harada et al., "First-shot anomaly sound detection for machine condition
+    monitoring: a domain generalization baseline", EUSIPCO 2023.
+    https://doi.org/10.23919/EUSIPCO58844.2023.10289721
+
+    Examples
+    --------
+    >>> scores = np.random.default_rng(0).gamma(4.0, size=100_000)
+    >>> round(gamma_threshold(scores), 1)  # the gamma's own quantile is 6.68
+    6.7
+    """
+    training_scores = _check_scores(training_scores, "training_scores")
+    quantile = _check_share(quantile, "quantile")
+    if len(training_scores) < 3:
+        raise ValueError(
+            "training_scores must hold at least 3 scores to have a skewness, "
+            f"got {len(training_scores)}"
+        )
+    if np.ptp(training_scores) == 0:
+        raise ValueError(
+            f"training_scores are all the same, {training_scores[0]}: "
+            "no distribution can be fitted to them"
+        )
+    mean, spread = training_scores.mean(), training_scores.std(ddof=1)
+    # Standardised first, because scores far from zero would lose their digits.
+    skewness = skew((training_scores - mean) / spread, bias=False)
+    return float(pearson3.ppf(quantile, skewness, loc=mean, scale=spread))
+
+
+def conformal_threshold(
+    calibration_scores: ArrayLike, false_alarm_rate: float = 0.1
+) -> float:
+    """Compute a threshold that keeps a false-alarm rate, whatever the scores.
+
+    It is one of the scores itself: the k-th smallest of n, with
+    ``k = ceil((n + 1) * (1 - false_alarm_rate))``.
+
+    Parameters
+    ----------
+    calibration_scores : array of shape (n_clips,)
+        Anomaly scores of normal clips that the detector was *not* fitted to.
+    false_alarm_rate : float
+        Highest share of new normal clips to score strictly above the threshold,
+        above 0 and below 1.
+
+    Returns
+    -------
+    float
+        The threshold, in the unit of the scores.
+
+    Raises
+    ------
+    ValueError
+        If there are too few clips for the rate (0.1 takes 9, 0.01 takes 99), a
+        score is not finite, or ``false_alarm_rate`` is out of its range.
+    TypeError
+        If ``false_alarm_rate`` is no number.
+
+    Notes
+    -----
+    If the new clip and the calibration clips are exchangeable, meaning that any
+    order of them is as likely as any other, then the new score is equally likely
+    to take each place among all n + 1, and so lies strictly above the k-th
+    smallest with a chance of at most the rate. The chance is over new clips
+    *and* calibration clips: for one set of few clips, the rate of false alarms
+    may well be higher or lower. A machine that ages, or a new room, breaks the
+    assumption.
+
+    References
+    ----------
+    Vovk et al., "Algorithmic learning in a random world", Springer 2005.
+    https://doi.org/10.1007/b106715
+
+    Lei et al., "Distribution-free predictive inference for regression", Journal
+    of the American Statistical Association 113, 2018.
+    https://doi.org/10.1080/01621459.2017.1307116
+
+    Examples
+    --------
+    >>> conformal_threshold([4, 8, 1, 9, 3, 7, 2, 6, 5], false_alarm_rate=0.2)
+    8.0
+    """
+    calibration_scores = _check_scores(calibration_scores, "calibration_scores")
+    rate = _check_share(false_alarm_rate, "false_alarm_rate")
+    n_clips = len(calibration_scores)
+    # The smallest amount more, so that ten times 0.1, or 1 - 0.9, is one in full.
+    n_alarms = floor((n_clips + 1) * rate * (1 + 1e-12))
+    if n_alarms < 1:
+        needed = ceil(1 / (rate * (1 + 1e-12))) - 1
+        raise ValueError(
+            f"calibration_scores must hold at least {needed} scores for a "
+            f"false_alarm_rate of {rate:g}, got {n_clips}"
+        )
+    return float(np.sort(calibration_scores)[-min(n_alarms, n_clips)])
+
+
+def alarm_report(
+    is_anomaly: ArrayLike, scores: ArrayLike, threshold: float
+) -> dict[str, float]:
+    """Sum up what alarms are worth: one for each score above the threshold.
+
+    Parameters
+    ----------
+    is_anomaly : array of shape (n_clips,)
+        1 or True for abnormal clips, 0 or False for normal ones.
+    scores : array of shape (n_clips,)
+        Anomaly scores, higher for more anomalous.
+    threshold : float
+        A clip that scores strictly above raises an alarm. May be infinite.
+
+    Returns
+    -------
+    dict of str to float
+        ``"precision"``, the share of alarms that are right; ``"recall"``, the
+        share of abnormal clips that raise one; ``"f1"``, the harmonic mean of
+        the two; ``"false_alarm_rate"``, the share of normal clips that raise
+        one. With no alarm at all there is no share of alarms: the precision is
+        NaN then, while F1, twice the right alarms by the alarms and abnormal
+        clips together, is 0.
+
+    Raises
+    ------
+    ValueError
+        As in `auc`, or if ``threshold`` is NaN.
+    TypeError
+        If ``threshold`` is no number.
+
+    Examples
+    --------
+    >>> alarm_report([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9], threshold=0.5)
+    {'precision': 0.5, 'recall': 0.5, 'f1': 0.5, 'false_alarm_rate': 0.5}
+    """
+    is_anomaly, scores = check_labels_and_scores(is_anomaly, scores)
+    if not (isinstance(threshold, Real) and isinf(threshold)):
+        check_number(threshold, "threshold")
+    alarm = scores > threshold
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        is_anomaly, alarm, average="binary", zero_division=np.nan
+    )
+    return {
+        "precision": float(precision),
+        "recall": float(recall),
+        "f1": float(f1),
+        "false_alarm_rate": float(alarm[~is_anomaly].mean()),
+    }
+
+
+def mass_inside(anomaly_map: ArrayLike, mask: ArrayLike) -> np.ndarray:
+    """Measure how much of each clip's anomaly map lies where the anomaly is.
+
+    Compare it with the share of cells inside the mask, which is what a map with
+    the same value everywhere would reach.
+
+    Parameters
+    ----------
+    anomaly_map : array of shape (n_clips, n_mels, n_frames)
+        How much each cell of the spectrogram speaks for an anomaly; not
+        negative, and above zero somewhere in each clip.
+    mask : array of the same shape
+        1 or True in the cells in which the anomaly is known to sound.
+
+    Returns
+    -------
+    ndarray of shape (n_clips,)
+        The share of the map's sum that lies inside the mask, 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or are not three-dimensional, the map holds NaN,
+        infinity or a negative value or is zero all over in a clip, or the mask
+        holds anything but 0 and 1.
+    TypeError
+        If the map does not hold floats.
+
+    Examples
+    --------
+    >>> mass_inside([[[3.0, 1.0], [0.0, 0.0]]], [[[1, 0], [1, 0]]])
+    array([0.75])
+    """
+    anomaly_map, mask = _check_map_and_mask(anomaly_map, mask)
+    negative = (anomaly_map < 0).any(axis=(1, 2))
+    if negative.any():
+        raise ValueError(
+            f"anomaly_map must not be negative, got {anomaly_map.min():g} at worst, "
+            f"first in clip {np.flatnonzero(negative)[0]}"
+        )
+    empty = ~anomaly_map.any(axis=(1, 2))
+    if empty.any():
+        raise ValueError(
+            "anomaly_map must be above zero somewhere in each clip, got only zeros "
+            f"in clip {np.flatnonzero(empty)[0]}"
+        )
+    # By its maximum, lest a sum overflows or shrinks to nothing.
+    anomaly_map = anomaly_map / anomaly_map.max(axis=(1, 2), keepdims=True)
+    inside = anomaly_map.sum(axis=(1, 2), where=mask)
+    return inside / anomaly_map.sum(axis=(1, 2))
+
+
+def map_auc(anomaly_map: ArrayLike, mask: ArrayLike) -> np.ndarray:
+    """Compute, clip by clip, how well an anomaly map ranks the anomaly's cells.
+
+    It is the chance that a cell inside the mask, drawn at random, has a higher
+    value in the map than one outside; ties count half.
+
+    Parameters
+    ----------
+    anomaly_map : array of shape (n_clips, n_mels, n_frames)
+        How much each cell of the spectrogram speaks for an anomaly, of either
+        sign.
+    mask : array of the same shape
+        1 or True in the cells in which the anomaly is known to sound, 0 or False
+        elsewhere; both in each clip.
+
+    Returns
+    -------
+    ndarray of shape (n_clips,)
+        Between 0 and 1; 0.5 is guessing.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or are not three-dimensional, the map holds NaN or
+        infinity, the mask holds anything but 0 and 1, or it is empty or full in
+        a clip.
+    TypeError
+        If the map does not hold floats.
+
+    Examples
+    --------
+    >>> map_auc([[[3.0, 1.0], [0.0, 0.5]]], [[[1, 0], [0, 1]]])
+    array([0.75])
+    """
+    anomaly_map, mask = _check_map_and_mask(anomaly_map, mask)
+    share = mask.mean(axis=(1, 2))
+    for bad, word in ((share == 0, "empty"), (share == 1, "full")):
+        if bad.any():
+            raise ValueError(
+                "mask must have cells inside and outside in each clip, but is "
+                f"{word} in clip {np.flatnonzero(bad)[0]}"
+            )
+    return np.array(
+        [
+            roc_auc_score(inside.ravel(), values.ravel())
+            for inside, values in zip(mask, anomaly_map, strict=True)
+        ]
+    )
+
+
 def check_labels_and_scores(
     is_anomaly: ArrayLike, scores: ArrayLike
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -174,18 +666,44 @@ def check_labels_and_scores(
     >>> labels.dtype, scores.dtype
     (dtype('bool'), dtype('float64'))
     """
-    scores = np.asarray(scores, dtype=np.float64)
-    if scores.ndim != 1:
-        raise ValueError(f"scores must have one entry a clip, got shape {scores.shape}")
+    scores = _check_scores(scores, "scores")
     is_anomaly = check_labels(is_anomaly, "is_anomaly", len(scores))
-    if not np.isfinite(scores).all():
-        raise ValueError(
-            f"scores must be finite, got {scores[~np.isfinite(scores)][0]} for clip "
-            f"{np.flatnonzero(~np.isfinite(scores))[0]}"
-        )
     if is_anomaly.all() or not is_anomaly.any():
         raise ValueError(
             "a ranking needs normal and abnormal clips to be judged, got "
             f"{(~is_anomaly).sum()} normal and {is_anomaly.sum()} abnormal ones"
         )
     return is_anomaly, scores
+
+
+def _check_scores(scores: ArrayLike, name: str) -> np.ndarray:
+    scores = np.asarray(scores, dtype=np.float64)
+    if scores.ndim != 1:
+        raise ValueError(f"{name} must have one entry a clip, got shape {scores.shape}")
+    if not np.isfinite(scores).all():
+        raise ValueError(
+            f"{name} must be finite, got {scores[~np.isfinite(scores)][0]} for clip "
+            f"{np.flatnonzero(~np.isfinite(scores))[0]}"
+        )
+    return scores
+
+
+def _check_share(share: float, name: str) -> float:
+    check_number(share, name)
+    if not 0 < share < 1:
+        raise ValueError(f"{name} must be above 0 and below 1, got {share!r}")
+    return float(share)
+
+
+def _check_map_and_mask(
+    anomaly_map: ArrayLike, mask: ArrayLike
+) -> tuple[np.ndarray, np.ndarray]:
+    anomaly_map = check_spectrograms(anomaly_map, "anomaly_map")
+    mask = np.asarray(mask)
+    if mask.shape != anomaly_map.shape:
+        raise ValueError(
+            "mask must have the shape of anomaly_map, "
+            f"{anomaly_map.shape}, got {mask.shape}"
+        )
+    labels = check_labels(mask.ravel(), "mask", mask.size)
+    return anomaly_map, labels.reshape(mask.shape)

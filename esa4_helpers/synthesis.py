@@ -1,23 +1,45 @@
 """Valve-like clips made from a seed: the course's stand-in for the recordings.
 
 A solenoid valve clicks when it opens and, more quietly, when it closes. The
-microphone also hears the room (a low rumble and hiss) and, in some clips,
-other machines humming along. Each of these parts is one small function here.
+microphone also hears the hall: the room (a low rumble and hiss) and, in some
+clips, other machines humming along. Each of these parts is one small function
+here, and so is each thing that can go wrong with the valve.
 """
 
 from __future__ import annotations
 
-import numpy as np
+import math
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from numbers import Real
+from typing import NamedTuple
 
-from ._checks import check_duration, check_sample_rate
+import numpy as np
+from joblib import Parallel, delayed
+from scipy import fft
+
+from ._checks import check_count, check_duration, check_sample_rate
 
 NORMAL = "normal"
-ANOMALY_KINDS = ("weak click", "missing click")
+RECORDED_ANOMALY_KINDS = ("weak click", "missing click")
+ANOMALY_KINDS = (
+    *RECORDED_ANOMALY_KINDS,
+    "late click",
+    "double click",
+    "hiss",
+    "squeak",
+)
 
 # The recordings hold nothing above this, because they were made at 16 kHz.
 _BAND_LIMIT_HZ = 8000.0
 _LEAST_DURATION_S = 2.5
 _LEAST_RATE_HZ = 8000.0
+# Below it the hall would no longer fit into [-1, 1]; above it, it drowns in the
+# microphone's own noise.
+_SNR_RANGE_DB = (-30.0, 60.0)
+_CLIPS_AT_A_TIME = 16
+# Sets the seeds of these clips apart from those of the groups of a synthetic data set.
+_STREAM = 3
 
 
 def synthesize_clip(
@@ -25,140 +47,466 @@ def synthesize_clip(
     *,
     sr: int = 44100,
     duration: float = 2.5,
+    snr_db: float | None = None,
     random_state: int | np.random.SeedSequence | np.random.Generator | None = None,
-) -> np.ndarray:
+    return_healthy: bool = False,
+) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
     """Make one clip of a clicking valve in a noisy hall.
 
     A normal clip holds two or more strong clicks, one every 1.0 to 1.15 s,
-    each followed half a period later by a weak one. In a ``"weak click"``
-    clip every click has lost 10 to 18 dB; in a ``"missing click"`` clip the
-    valve is stuck and only the hall is heard.
+    each followed half a period later by a weak one. The anomalies are:
+
+    - ``"weak click"``: every click has lost 10 to 18 dB;
+    - ``"missing click"``: the valve is stuck and only the hall is heard;
+    - ``"late click"``: one strong click comes 0.15 to 0.3 s late;
+    - ``"double click"``: each strong click is followed, 40 to 120 ms later, by
+      a second one that is 3 to 9 dB weaker;
+    - ``"hiss"``: air leaks for 0.6 to 1.5 s, which is heard above 2 kHz;
+    - ``"squeak"``: something rubs for 0.2 to 0.6 s, a tone with harmonics and a
+      wavering pitch of 2 to 3.8 kHz (at rates below 16 kHz as much lower as
+      the rate is).
+
+    An anomaly is made from the same random numbers as the normal clip of the
+    same seed, its healthy twin: what differs between the two is the anomaly.
 
     Parameters
     ----------
     kind : str
-        ``"normal"``, ``"weak click"`` or ``"missing click"``.
+        ``"normal"`` or one of ``ANOMALY_KINDS``.
     sr : int
         Sample rate in Hz, at least 8000.
     duration : float
         Length in s, at least 2.5 so that two clicks fit.
+    snr_db : float, optional
+        Power of the healthy twin's clicks over that of the hall, each averaged
+        over the whole clip, in dB from -30 to 60. ``np.inf`` leaves nothing but
+        the microphone's own noise. By default the hall is as loud as in the
+        recordings.
     random_state : int, SeedSequence, Generator or None
         The same seed gives the same clip; None draws a new one each time.
+    return_healthy : bool
+        Whether to return the healthy twin as well.
 
     Returns
     -------
-    ndarray of shape (n_samples,)
-        float32 in [-1, 1], rounded to 16 bits as in a WAV file.
+    ndarray of shape (n_samples,), or a pair of them
+        float32 in [-1, 1], rounded to 16 bits as in a WAV file; with
+        ``return_healthy`` the clip and its healthy twin, which for a normal
+        clip are the same.
 
     Raises
     ------
     ValueError
-        If ``kind`` is unknown, ``sr`` is below 8000 Hz or ``duration`` is
-        below 2.5 s.
+        If ``kind`` is unknown, ``sr`` is below 8000 Hz, ``duration`` is below
+        2.5 s or ``snr_db`` is out of its range.
     TypeError
-        If ``sr`` or ``duration`` is no number.
+        If ``sr``, ``duration`` or ``snr_db`` is no number.
 
     Examples
     --------
     >>> clip = synthesize_clip("weak click", sr=16000, random_state=0)
     >>> clip.shape, clip.dtype
     ((40000,), dtype('float32'))
+
+    The squeak is all in which this clip differs from its healthy twin:
+
+    >>> clip, healthy = synthesize_clip(
+    ...     "squeak", sr=16000, random_state=0, return_healthy=True
+    ... )
+    >>> changed = np.flatnonzero(clip != healthy) / 16000
+    >>> bool(0.1 < changed[-1] - changed[0] < 0.6)
+    True
     """
-    if kind not in (NORMAL, *ANOMALY_KINDS):
-        raise ValueError(
-            f"unknown kind of clip {kind!r}: expected one of "
-            f"{', '.join(map(repr, (NORMAL, *ANOMALY_KINDS)))}"
-        )
+    _check_kinds([kind])
     sr = check_sample_rate(sr, at_least=_LEAST_RATE_HZ)
     duration = check_duration(duration, at_least=_LEAST_DURATION_S)
+    snr_db = _check_snr(snr_db)
     rng = np.random.default_rng(random_state)
     n_samples = round(sr * duration)
 
-    audio = _room(rng, n_samples, sr) + _hum(rng, n_samples, sr)
-    audio += _microphone_noise(rng, n_samples)
+    # Whatever the kind, the healthy twin is drawn first and in this order, so
+    # that a seed keeps its clip.
+    hall = _room(rng, n_samples, sr)
+    hall += _hum(rng, n_samples, sr)
+    microphone = _microphone_noise(rng, n_samples)
     clicks = _clicks(rng, n_samples, sr)
-    loss_db = rng.uniform(10.0, 18.0)
-    if kind == NORMAL:
-        audio += clicks
-    elif kind == "weak click":
-        audio += clicks * _db_to_amplitude(-loss_db)
-    return (np.round(np.clip(audio, -1, 1) * 32767) / 32767).astype(np.float32)
+    healthy = _mix(clicks, n_samples)
+    machine = _machine(kind, rng, clicks, n_samples, sr)
+
+    if snr_db is not None:
+        hall *= _gain_to_reach(snr_db, healthy, hall)
+    hall += microphone
+    clip = _to_16_bits(hall + machine)
+    if not return_healthy:
+        return clip
+    return clip, clip.copy() if kind == NORMAL else _to_16_bits(hall + healthy)
+
+
+def iterate_clips(
+    n_clips: int,
+    *,
+    kinds: Sequence[str] = (NORMAL,),
+    sr: int = 44100,
+    duration: float = 2.5,
+    snr_db: float | None = None,
+    seed: int = 0,
+    n_jobs: int = 1,
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Make clips one after the other, as many as you ask for.
+
+    However many there are, only a few are in memory: one at a time, or with
+    several jobs 16 for each of them. Every clip has a seed of its own, so that
+    the first clips stay the same when more are asked for; clip ``i`` is that of
+    `synthesize_clip` with ``random_state=np.random.SeedSequence([seed, 3, i])``.
+
+    Parameters
+    ----------
+    n_clips : int
+        How many clips to make, at least one.
+    kinds : sequence of str
+        ``"normal"`` and kinds of anomaly, see `synthesize_clip`; the clips take
+        turns through them.
+    sr : int
+        Sample rate in Hz, at least 8000.
+    duration : float
+        Length of each clip in s, at least 2.5.
+    snr_db : float, optional
+        Level of the clicks over that of the hall, see `synthesize_clip`.
+    seed : int
+        The same seed gives the same clips, none of which `make_synthetic_dataset`
+        makes.
+    n_jobs : int
+        How many clips to make at a time. The clips do not depend on it.
+
+    Returns
+    -------
+    iterator of (str, ndarray of shape (n_samples,))
+        The kind of each clip and the clip.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a number is out of its range or not whole, or if a kind is unknown or
+        none is given. They are raised at once, not with the first clip.
+
+    Examples
+    --------
+    >>> clips = iterate_clips(3, kinds=("normal", "hiss"), sr=16000)
+    >>> [(kind, clip.shape) for kind, clip in clips]
+    [('normal', (40000,)), ('hiss', (40000,)), ('normal', (40000,))]
+    """
+    n_clips = check_count(n_clips, "n_clips", at_least=1)
+    kinds = (kinds,) if isinstance(kinds, str) else tuple(kinds)
+    _check_kinds(kinds)
+    settings = {
+        "sr": check_sample_rate(sr, at_least=_LEAST_RATE_HZ),
+        "duration": check_duration(duration, at_least=_LEAST_DURATION_S),
+        "snr_db": _check_snr(snr_db),
+    }
+    seed = check_count(seed, "seed")
+    n_jobs = check_count(n_jobs, "n_jobs", at_least=1)
+    return _clips_in_turn(n_clips, kinds, settings, seed, n_jobs)
+
+
+def _clips_in_turn(
+    n_clips: int,
+    kinds: tuple[str, ...],
+    settings: dict[str, float | None],
+    seed: int,
+    n_jobs: int,
+) -> Iterator[tuple[str, np.ndarray]]:
+    def make(i: int) -> tuple[str, np.ndarray]:
+        kind = kinds[i % len(kinds)]
+        random_state = np.random.SeedSequence([seed, _STREAM, i])
+        return kind, synthesize_clip(kind, random_state=random_state, **settings)
+
+    if n_jobs == 1:
+        yield from map(make, range(n_clips))
+        return
+    # Parallel never waits for the caller: given all the clips at once, it would
+    # soon hold them all, and complain if the caller stopped early. Threads do,
+    # because NumPy works on several clips at once, and they start at once.
+    batch = _CLIPS_AT_A_TIME * n_jobs
+    with Parallel(n_jobs, prefer="threads") as parallel:
+        for first in range(0, n_clips, batch):
+            numbers = range(first, min(first + batch, n_clips))
+            yield from parallel(delayed(make)(i) for i in numbers)
+
+
+def _check_kinds(kinds: Sequence[str]) -> None:
+    known = (NORMAL, *ANOMALY_KINDS)
+    if not kinds:
+        raise ValueError(
+            f"kinds must name one or more of {', '.join(map(repr, known))}, got none"
+        )
+    for kind in kinds:
+        if kind not in known:
+            raise ValueError(
+                f"unknown kind of clip {kind!r}: expected one of "
+                f"{', '.join(map(repr, known))}"
+            )
+
+
+def _check_snr(snr_db: float | None) -> float | None:
+    """Return None, infinity or a ratio that can be reached, as it came."""
+    if snr_db is None:
+        return None
+    if not isinstance(snr_db, Real) or isinstance(snr_db, (bool, np.bool_)):
+        raise TypeError(f"snr_db must be a number or None, got {snr_db!r}")
+    least, most = _SNR_RANGE_DB
+    if snr_db != np.inf and not least <= snr_db <= most:
+        raise ValueError(
+            f"snr_db must be from {least:g} to {most:g} dB, or np.inf for no hall "
+            f"at all, got {snr_db!r}"
+        )
+    return float(snr_db)
+
+
+def _gain_to_reach(snr_db: float, clicks: np.ndarray, hall: np.ndarray) -> float:
+    return _rms(clicks) / _rms(hall) * _db_to_amplitude(-snr_db)
+
+
+def _rms(audio: np.ndarray) -> float:
+    # np.dot would start threads, which on a busy machine wait for one another
+    # longer than the whole clip takes.
+    return math.sqrt(np.einsum("i,i", audio, audio) / audio.size)
+
+
+def _to_16_bits(audio: np.ndarray) -> np.ndarray:
+    """Round as a WAV file does, and overwrite ``audio``, to save time."""
+    np.clip(audio, -1, 1, out=audio)
+    audio *= 32767
+    np.rint(audio, out=audio)
+    audio /= 32767
+    return audio.astype(np.float32)
 
 
 def _db_to_amplitude(level_db: float) -> float:
     return 10.0 ** (level_db / 20.0)
 
 
-def _coloured_noise(
-    rng: np.random.Generator, n_samples: int, sr: float, slope_db_per_octave: float
+def _machine(
+    kind: str,
+    rng: np.random.Generator,
+    clicks: list[_Click],
+    n_samples: int,
+    sr: float,
 ) -> np.ndarray:
-    """Noise of RMS 1 between 50 Hz and 8 kHz with a spectrum of a given slope."""
+    """What the valve does, healthy or not."""
+    # Drawn even where it is not needed, or else a generator that is used for
+    # several clips would make others after a normal one than it used to.
+    loss_db = rng.uniform(10.0, 18.0)
+    if kind == "missing click":
+        return np.zeros(n_samples)
+    if kind == "late click":
+        return _mix(_with_one_late(rng, clicks, n_samples, sr), n_samples)
+    audio = _mix(clicks, n_samples)
+    if kind == "weak click":
+        audio *= _db_to_amplitude(-loss_db)
+    elif kind == "double click":
+        audio += _mix(_rebounds(rng, clicks, sr), n_samples)
+    elif kind == "hiss":
+        audio += _hiss(rng, n_samples, sr)
+    elif kind == "squeak":
+        audio += _squeak(rng, n_samples, sr)
+    return audio
+
+
+def _coloured_noise(
+    rng: np.random.Generator,
+    n_samples: int,
+    sr: float,
+    *,
+    slope_db_per_octave: float = 0.0,
+    above_hz: float = 50.0,
+) -> np.ndarray:
+    """Noise of RMS 1 up to 8 kHz with a spectrum of a given slope."""
+    band = _band(n_samples, sr, above_hz)
+    n_bins = n_samples // 2 + 1
+    spectrum = np.empty(n_bins, dtype=complex)
+    spectrum.real = rng.standard_normal(n_bins)
+    spectrum.imag = rng.standard_normal(n_bins)
+    spectrum[: band.start] = 0.0
+    spectrum[band.stop :] = 0.0
+    if slope_db_per_octave:
+        # np.exp takes a tenth of the time of a power of ten.
+        exponent = slope_db_per_octave * math.log(10) / 20
+        spectrum[band] *= np.exp(exponent * _octaves(n_samples, sr, above_hz))
+    noise = fft.irfft(spectrum, n_samples, overwrite_x=True)
+    noise /= _rms(noise)
+    return noise
+
+
+@lru_cache(maxsize=64)
+def _band(n_samples: int, sr: float, above_hz: float) -> slice:
+    """The bins of a spectrum from a frequency up to the band limit."""
     frequencies = np.fft.rfftfreq(n_samples, 1 / sr)
-    in_band = (frequencies >= 50.0) & (frequencies < _BAND_LIMIT_HZ)
-    gain = np.zeros_like(frequencies)
-    octaves = np.log2(frequencies[in_band] / 1000.0)
-    gain[in_band] = 10.0 ** (slope_db_per_octave * octaves / 20.0)
-    spectrum = gain * (
-        rng.standard_normal(frequencies.size)
-        + 1j * rng.standard_normal(frequencies.size)
-    )
-    noise = np.fft.irfft(spectrum, n_samples)
-    return noise / np.sqrt(np.mean(noise**2))
+    return slice(*np.searchsorted(frequencies, [above_hz, _BAND_LIMIT_HZ]))
+
+
+@lru_cache(maxsize=4)
+def _octaves(n_samples: int, sr: float, above_hz: float) -> np.ndarray:
+    """How far the bins of a band are above 1 kHz."""
+    frequencies = np.fft.rfftfreq(n_samples, 1 / sr)
+    return np.log2(frequencies[_band(n_samples, sr, above_hz)] / 1000.0)
 
 
 def _room(rng: np.random.Generator, n_samples: int, sr: float) -> np.ndarray:
     """Room tone and hiss, whose level and colour differ from clip to clip."""
     slope = rng.uniform(-8.0, -5.5)
     level_db = rng.uniform(-52.0, -48.0)
-    return _db_to_amplitude(level_db) * _coloured_noise(rng, n_samples, sr, slope)
+    room = _coloured_noise(rng, n_samples, sr, slope_db_per_octave=slope)
+    room *= _db_to_amplitude(level_db)
+    return room
 
 
 def _microphone_noise(rng: np.random.Generator, n_samples: int) -> np.ndarray:
     """White noise, the only thing above 8 kHz."""
     level_db = rng.uniform(-92.0, -84.0)
-    return _db_to_amplitude(level_db) * rng.standard_normal(n_samples)
+    noise = rng.standard_normal(n_samples)
+    noise *= _db_to_amplitude(level_db)
+    return noise
 
 
-def _hum(rng: np.random.Generator, n_samples: int, sr: float) -> np.ndarray:
+def _hum(rng: np.random.Generator, n_samples: int, sr: float) -> np.ndarray | float:
     """The harmonics of another machine, in two clips out of five."""
     fundamental = rng.uniform(120.0, 500.0)
     level_db = rng.uniform(-68.0, -60.0)
     phases = rng.uniform(0, 2 * np.pi, 4)
     if rng.uniform() < 0.6:
-        return np.zeros(n_samples)
-    t = np.arange(n_samples) / sr
-    hum = sum(
-        np.sin(2 * np.pi * k * fundamental * t + phase) / k
-        for k, phase in enumerate(phases, start=1)
-    )
-    return _db_to_amplitude(level_db) * hum
+        return 0.0
+    # A sine of every sample would take as long as all the rest of the clip. With
+    # the samples laid out in rows, sin(a + b) = sin(a) cos(b) + cos(a) sin(b)
+    # needs only those of the rows' first samples and those of one row.
+    width = math.isqrt(n_samples) + 1
+    k = np.arange(1, 5)
+    step = 2 * np.pi * k * fundamental / sr
+    a = np.outer(np.arange(width) * width, step) + phases
+    b = np.outer(step, np.arange(width))
+    hum = np.einsum("ik,kj", np.sin(a) / k, np.cos(b))
+    hum += np.einsum("ik,kj", np.cos(a) / k, np.sin(b))
+    return _db_to_amplitude(level_db) * hum.ravel()[:n_samples]
 
 
-def _clicks(rng: np.random.Generator, n_samples: int, sr: float) -> np.ndarray:
+class _Click(NamedTuple):
+    start: int
+    samples: np.ndarray
+    is_strong: bool
+
+
+def _clicks(rng: np.random.Generator, n_samples: int, sr: float) -> list[_Click]:
     """Strong clicks a period apart, and a weak one midway between each two."""
     period = rng.uniform(1.0, 1.15)
     # The valve is somewhere in its cycle when the clip starts, but early enough
     # for two strong clicks even in the shortest clip.
     first_strong = rng.uniform(0.05, period)
     onsets = np.arange(first_strong % (period / 2), n_samples / sr - 0.1, period / 2)
-    audio = np.zeros(n_samples)
+    clicks = []
     for onset in onsets:
         is_strong = round((onset - first_strong) / (period / 2)) % 2 == 0
         level_db = rng.uniform(-24.5, -22.5) if is_strong else rng.uniform(-40, -34)
         start = max(round((onset + rng.normal(0, 0.005)) * sr), 0)
-        click = _click(rng, sr)[: n_samples - start]
-        audio[start : start + click.size] += _db_to_amplitude(level_db) * click
-    return audio
+        samples = _db_to_amplitude(level_db) * _click(rng, sr)
+        clicks.append(_Click(start, samples, is_strong))
+    return clicks
 
 
 def _click(rng: np.random.Generator, sr: float) -> np.ndarray:
     """One click of peak 1: a burst of noise that rises at once and rings off."""
     n_samples = round(0.2 * sr)
-    t = np.arange(n_samples) / sr
-    burst = _coloured_noise(rng, n_samples, sr, slope_db_per_octave=0.0)
-    burst *= (1 - np.exp(-t / 0.0005)) * (np.exp(-t / 0.01) + 0.1 * np.exp(-t / 0.04))
+    burst = _coloured_noise(rng, n_samples, sr) * _click_envelope(n_samples, sr)
     # The sudden rise has spread the burst beyond the band: take that off again.
-    spectrum = np.fft.rfft(burst)
-    spectrum[np.fft.rfftfreq(n_samples, 1 / sr) >= _BAND_LIMIT_HZ] = 0.0
-    burst = np.fft.irfft(spectrum, n_samples)
-    return burst / np.max(np.abs(burst))
+    spectrum = fft.rfft(burst)
+    spectrum[_band(n_samples, sr, 0.0).stop :] = 0.0
+    burst = fft.irfft(spectrum, n_samples, overwrite_x=True)
+    burst /= np.max(np.abs(burst))
+    return burst
+
+
+@lru_cache(maxsize=4)
+def _click_envelope(n_samples: int, sr: float) -> np.ndarray:
+    t = np.arange(n_samples) / sr
+    return (1 - np.exp(-t / 0.0005)) * (np.exp(-t / 0.01) + 0.1 * np.exp(-t / 0.04))
+
+
+def _mix(clicks: Sequence[_Click], n_samples: int) -> np.ndarray:
+    """Put each click where it belongs; the clip's end cuts off what passes it."""
+    audio = np.zeros(n_samples)
+    for click in clicks:
+        place = audio[click.start : click.start + click.samples.size]
+        place += click.samples[: place.size]
+    return audio
+
+
+def _with_one_late(
+    rng: np.random.Generator, clicks: list[_Click], n_samples: int, sr: float
+) -> list[_Click]:
+    """The same clicks, but one of the strong ones later."""
+    delay = round(rng.uniform(0.15, 0.3) * sr)
+    able = [
+        i
+        for i, click in enumerate(clicks)
+        if click.is_strong and click.start + delay + click.samples.size <= n_samples
+    ]
+    late = able[rng.integers(len(able))]
+    moved = clicks[late]._replace(start=clicks[late].start + delay)
+    return [*clicks[:late], moved, *clicks[late + 1 :]]
+
+
+def _rebounds(
+    rng: np.random.Generator, clicks: list[_Click], sr: float
+) -> list[_Click]:
+    """A second, weaker click for each strong one."""
+    rebounds = []
+    for click in clicks:
+        if click.is_strong:
+            start = click.start + round(rng.uniform(0.04, 0.12) * sr)
+            weaker = _db_to_amplitude(-rng.uniform(3.0, 9.0))
+            samples = weaker * np.max(np.abs(click.samples)) * _click(rng, sr)
+            rebounds.append(_Click(start, samples, False))
+    return rebounds
+
+
+def _hiss(rng: np.random.Generator, n_samples: int, sr: float) -> np.ndarray:
+    """Leaking air: high noise that fades in and out."""
+    length = round(rng.uniform(0.6, 1.5) * sr)
+    level_db = rng.uniform(-54.0, -48.0)
+    start = rng.integers(n_samples - length + 1)
+    noise = _coloured_noise(rng, fft.next_fast_len(length, True), sr, above_hz=2000.0)
+    audio = np.zeros(n_samples)
+    audio[start : start + length] = (
+        _db_to_amplitude(level_db) * _fade(length) * noise[:length]
+    )
+    return audio
+
+
+def _squeak(rng: np.random.Generator, n_samples: int, sr: float) -> np.ndarray:
+    """Something rubs: a tone of wavering pitch and those harmonics that fit."""
+    limit_hz = min(_BAND_LIMIT_HZ, sr / 2)
+    length = round(rng.uniform(0.2, 0.6) * sr)
+    level_db = rng.uniform(-46.0, -40.0)
+    start = rng.integers(n_samples - length + 1)
+    pitch = rng.uniform(0.25, 0.475) * limit_hz
+    depth = rng.uniform(0.01, 0.03)
+    rate, phase = rng.uniform(6.0, 14.0), rng.uniform(0, 2 * np.pi)
+    t = np.arange(length) / sr
+    # The integral of the wavering pitch over time, in periods.
+    periods = pitch * (
+        t - depth / (2 * np.pi * rate) * np.cos(2 * np.pi * rate * t + phase)
+    )
+    tone = sum(
+        np.sin(2 * np.pi * k * periods) / k**2
+        for k in range(1, int(limit_hz / (pitch * (1 + depth))) + 1)
+    )
+    audio = np.zeros(n_samples)
+    audio[start : start + length] = _db_to_amplitude(level_db) * _fade(length) * tone
+    return audio
+
+
+def _fade(length: int) -> np.ndarray:
+    """Rise over the first third and fall over the last, without corners."""
+    ramp = np.sin(np.pi / 2 * np.linspace(0, 1, length // 3)) ** 2
+    fade = np.ones(length)
+    fade[: ramp.size] = ramp
+    fade[length - ramp.size :] = ramp[::-1]
+    return fade

@@ -9,21 +9,36 @@ from __future__ import annotations
 import librosa
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from esa4_helpers import (
     AutoencoderDetector,
     Dataset,
     GMMDetector,
+    KNNDetector,
+    MahalanobisDetector,
+    anomaly_map,
     anomaly_score,
     auc,
+    auc_interval,
+    build_autoencoder,
+    change_mask,
+    conformal_threshold,
+    held_out_scores,
+    iterate_clips,
     log_mel_spectrogram,
+    make_detector,
     make_synthetic_dataset,
+    mass_inside,
     peak_level,
     permutation_p_value,
     pool_over_time,
+    reconstruction_error,
 )
+from esa4_helpers.synthesis import ANOMALY_KINDS
 
 
 def at_16_khz(dataset: Dataset) -> np.ndarray:
@@ -189,29 +204,229 @@ class TestChapter3:
         assert alarms[course_clips.test.is_anomaly].all()
         assert alarms[~course_clips.test.is_anomaly].mean() > 0.1
 
+    def test_a_component_is_as_wide_as_it_has_clips_and_no_wider(self, course_clips):
+        X_train, _ = lecture_features(course_clips)
+        gmm = GaussianMixture(2, random_state=42).fit(X_train)
+        clips = np.bincount(gmm.predict(X_train), minlength=2)
+        for covariance, n_clips in zip(gmm.covariances_, clips, strict=True):
+            variances = np.linalg.eigvalsh(covariance)
+            assert (variances > 1000 * gmm.reg_covar).sum() <= n_clips - 1
+
+    @pytest.mark.parametrize(
+        "detector",
+        [
+            GMMDetector(2, "shrunk", random_state=0),
+            make_pipeline(PCA(5), GMMDetector(2, random_state=0)),
+            MahalanobisDetector(),
+            KNNDetector(3),
+        ],
+        ids=["shrunk", "pca", "mahalanobis", "knn"],
+    )
+    def test_once_the_click_is_kept_the_detector_hardly_matters(
+        self, course_clips, detector
+    ):
+        X = pool_over_time(at_16_khz(course_clips), "max")
+        scores = anomaly_score(
+            detector.fit(X[course_clips.is_train]), X[~course_clips.is_train]
+        )
+        assert auc(course_clips.test.is_anomaly, scores) > 0.95
+
+
+@pytest.fixture(scope="class", params=["anomaly_mini", "synthetic"])
+def both(request: pytest.FixtureRequest) -> Dataset:
+    """Each of the course's data sets, for a whole class of tests."""
+    name = "recordings" if request.param == "anomaly_mini" else request.param
+    return request.getfixturevalue(name)
+
 
 class TestChapter4:
-    @pytest.fixture(scope="class", params=["anomaly_mini", "synthetic"])
-    def trained(self, request) -> tuple[Dataset, np.ndarray, AutoencoderDetector]:
-        name = "recordings" if request.param == "anomaly_mini" else request.param
-        dataset = request.getfixturevalue(name)
-        S = at_16_khz(dataset)
-        return dataset, S, AutoencoderDetector(random_state=0).fit(S[dataset.is_train])
+    @pytest.fixture(scope="class")
+    def rebuilt(self, both) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Labels of the test clips, and error maps of training and test clips."""
+        import keras
 
-    def test_the_mean_error_is_worse_than_guessing(self, trained):
-        dataset, S, detector = trained
-        scores = detector.error_map(S[~dataset.is_train]).mean(axis=(1, 2))
-        assert auc(dataset.test.is_anomaly, scores) < 0.5
+        S = at_16_khz(both)
+        S_train, S_test = S[both.is_train], S[~both.is_train]
+        minimum, value_range = S_train.min(), np.ptp(S_train)
+        Z_train = (S_train - minimum) / value_range
+        keras.utils.set_random_seed(0)
+        model = build_autoencoder(*S.shape[1:], code_size=16)
+        inputs = Z_train[..., np.newaxis]
+        model.fit(inputs, inputs, batch_size=2, epochs=50, verbose=0)
+        Z_test = (S_test - minimum) / value_range
+        errors = (reconstruction_error(model, Z) for Z in (Z_train, Z_test))
+        return (both.test.is_anomaly, *errors)
 
-    def test_the_error_profile_finds_the_anomalies(self, trained):
-        dataset, S, detector = trained
-        scores = anomaly_score(detector, S[~dataset.is_train])
-        assert auc(dataset.test.is_anomaly, scores) >= 0.8
+    def test_the_error_is_worse_than_guessing_on_average_and_at_its_worst(
+        self, rebuilt
+    ):
+        labels, _, errors = rebuilt
+        assert auc(labels, errors.mean(axis=(1, 2))) < 0.5
+        assert auc(labels, errors.mean(axis=1).max(axis=1)) < 0.5
 
-    def test_the_error_sits_on_the_clicks(self, trained):
-        dataset, S, detector = trained
-        errors = detector.error_map(S[dataset.is_train])
-        loudest = np.quantile(S[dataset.is_train][:, -40:].mean(axis=1), 0.95)
-        on_click = S[dataset.is_train][:, -40:].mean(axis=1) > loudest
-        by_frame = errors.mean(axis=1)
+    def test_the_error_profile_finds_the_anomalies(self, rebuilt):
+        labels, known, errors = rebuilt
+        model = GMMDetector(1).fit(np.log(known.mean(axis=2)))
+        assert auc(labels, anomaly_score(model, np.log(errors.mean(axis=2)))) >= 0.8
+
+    def test_the_error_sits_on_the_clicks(self, both, rebuilt):
+        level = at_16_khz(both)[both.is_train][:, -40:].mean(axis=1)
+        on_click = level > np.quantile(level, 0.95)
+        by_frame = rebuilt[1].mean(axis=1)
         assert by_frame[on_click].mean() > 3 * by_frame[~on_click].mean()
+
+    @pytest.mark.parametrize("network", ["bottleneck", "interpolation", "dense"])
+    def test_every_network_does_better_by_the_profile_than_by_the_mean(
+        self, both, network
+    ):
+        S, labels = at_16_khz(both), both.test.is_anomaly
+        detector = AutoencoderDetector(network, random_state=0).fit(S[both.is_train])
+        errors = detector.error_map(S[~both.is_train])
+        profile = auc(labels, anomaly_score(detector, S[~both.is_train]))
+        assert profile > auc(labels, errors.mean(axis=(1, 2)))
+        assert profile > 0.8
+
+
+def audio_at_16_khz(dataset: Dataset) -> np.ndarray:
+    return librosa.resample(dataset.audio, orig_sr=dataset.sr, target_sr=16000)
+
+
+class TestChapter5OnTheCoursesClips:
+    @pytest.mark.parametrize("name", ["loudness", "gmm", "mahalanobis", "knn"])
+    def test_the_classical_detectors_rank_every_clip_right(self, course_clips, name):
+        detector = make_detector(name).fit(audio_at_16_khz(course_clips.train))
+        scores = anomaly_score(detector, audio_at_16_khz(course_clips.test))
+        assert auc(course_clips.test.is_anomaly, scores) == 1
+
+    def test_the_autoencoder_does_with_every_seed(self, course_clips):
+        train, test = map(audio_at_16_khz, (course_clips.train, course_clips.test))
+        aucs = []
+        for seed in range(5):
+            detector = make_detector("autoencoder", random_state=seed).fit(train)
+            scores = anomaly_score(detector, test)
+            aucs.append(auc(course_clips.test.is_anomaly, scores))
+        assert np.mean(aucs) >= 0.98
+        assert min(aucs) >= 0.92
+
+    def test_ten_clips_leave_a_wide_interval(self):
+        low, high = auc_interval([0] * 5 + [1] * 5, range(10))
+        assert low < 0.7
+        assert high == 1
+
+    def test_a_threshold_from_known_clips_calls_everything_abnormal(self, course_clips):
+        train, test = map(audio_at_16_khz, (course_clips.train, course_clips.test))
+        normal = ~course_clips.test.is_anomaly
+        detector = make_detector("gmm").fit(train)
+        new = anomaly_score(detector, test)
+        known = np.quantile(anomaly_score(detector, train), 0.9)
+        assert (new[normal] > known).mean() > 0.5
+        held_out = held_out_scores(make_detector("gmm"), train)
+        threshold = conformal_threshold(held_out, 0.1)
+        assert (new[normal] > threshold).mean() <= 0.2
+        assert (new[~normal] > threshold).all()
+
+
+class TestChapter5OnSyntheticClips:
+    SR = 16000
+
+    @pytest.fixture(scope="class")
+    def many(self) -> Dataset:
+        return make_synthetic_dataset(
+            150, 100, 240, sr=self.SR, kinds=ANOMALY_KINDS, seed=1
+        )
+
+    @pytest.fixture(scope="class")
+    def fitted(self, many) -> dict[str, Pipeline]:
+        names = ("loudness", "gmm", "knn", "autoencoder", "interpolation")
+        return {
+            name: make_detector(name, sr=self.SR).fit(many.train.audio[:50])
+            for name in names
+        }
+
+    @pytest.fixture(scope="class")
+    def table(self, many, fitted) -> dict[str, dict[str, float]]:
+        test, kind_of = many.test, np.array(ANOMALY_KINDS * 40)
+        table = {}
+        for name, detector in fitted.items():
+            scores = anomaly_score(detector, test.audio)
+            normal, faulty = scores[~test.is_anomaly], scores[test.is_anomaly]
+            table[name] = {
+                kind: auc([0] * 100 + [1] * 40, [*normal, *faulty[kind_of == kind]])
+                for kind in ANOMALY_KINDS
+            }
+        return table
+
+    def test_everything_hears_weak_and_missing_clicks(self, table):
+        for of in table.values():
+            assert min(of["weak click"], of["missing click"]) > 0.9
+
+    def test_the_loudness_is_deaf_to_hiss_and_squeak_and_the_others_are_not(
+        self, table
+    ):
+        assert max(table["loudness"]["hiss"], table["loudness"]["squeak"]) < 0.7
+        for name in ("gmm", "knn", "autoencoder", "interpolation"):
+            assert min(table[name]["hiss"], table[name]["squeak"]) > 0.82
+
+    @pytest.mark.parametrize("kind", ["late click", "double click"])
+    def test_what_pools_misses_the_rhythm_and_the_autoencoder_less_so(
+        self, table, kind
+    ):
+        assert max(table[name][kind] for name in ("loudness", "gmm", "knn")) < 0.7
+        assert table["autoencoder"][kind] > table["gmm"][kind] + 0.1
+        assert table["autoencoder"][kind] < 0.99
+
+    def test_maps_find_what_was_added_and_not_what_is_missing(self, fitted):
+        pairs = make_synthetic_dataset(
+            1, 1, 60, sr=self.SR, kinds=ANOMALY_KINDS, seed=3, with_healthy=True
+        )
+        clips, healthy = pairs.audio[pairs.is_anomaly], pairs.healthy[pairs.is_anomaly]
+        masks, kind_of = (
+            change_mask(clips, healthy, self.SR),
+            np.array(ANOMALY_KINDS * 10),
+        )
+        found = {
+            name: mass_inside(anomaly_map(fitted[name], clips), masks)
+            for name in ("gmm", "autoencoder")
+        }
+        for kind in ANOMALY_KINDS:
+            of = kind_of == kind
+            chance = masks[of].mean()
+            twice = {name for name in found if found[name][of].mean() > 2 * chance}
+            if kind in ("hiss", "squeak"):
+                assert twice == {"gmm", "autoencoder"}
+            elif kind in ("weak click", "missing click"):
+                assert twice == set()
+            else:
+                assert twice == {"autoencoder"}
+
+    def test_the_mixture_learns_from_more_clips_and_stays_above_the_loudness(
+        self, many
+    ):
+        test, kind_of = many.test, np.array(ANOMALY_KINDS * 40)
+        shown = np.isin(kind_of, ("weak click", "missing click", "hiss", "squeak"))
+        heard = [*test.audio[~test.is_anomaly], *test.audio[test.is_anomaly][shown]]
+        labels = np.arange(len(heard)) >= 100
+        curves = {}
+        for name in ("loudness", "gmm"):
+            curves[name] = [
+                auc(
+                    labels,
+                    anomaly_score(
+                        make_detector(name).fit(many.train.audio[:n]), np.stack(heard)
+                    ),
+                )
+                for n in (5, 100)
+            ]
+        assert curves["gmm"][1] > curves["gmm"][0]
+        assert min(curves["gmm"]) > max(curves["loudness"]) + 0.05
+
+    def test_the_conformal_promise_holds_on_2000_normal_clips(self, many):
+        detector = make_detector("gmm").fit(many.train.audio[:50])
+        clips = iterate_clips(2200, sr=self.SR, seed=5, n_jobs=2)
+        scores = np.array(
+            [anomaly_score(detector, clip[np.newaxis])[0] for _, clip in clips]
+        )
+        threshold = conformal_threshold(scores[:200], 0.1)
+        # The rate varies with the 200 clips that happened to set the threshold.
+        spread = np.sqrt(0.1 * 0.9 * (1 / 200 + 1 / 2000))
+        assert abs((scores[200:] > threshold).mean() - 0.1) < 3 * spread

@@ -18,6 +18,7 @@ import soundfile
 
 from esa4_helpers import Dataset, datasets, load_dataset, make_synthetic_dataset
 from esa4_helpers.datasets import DatasetError, DatasetUnreachableError, fetch_archive
+from esa4_helpers.synthesis import ANOMALY_KINDS
 
 SETTINGS = ("ESA4_DATASET", "ESA4_DATA_HOME", "ESA4_ARCHIVE")
 WAYS_OUT = r"internet.*ESA4_ARCHIVE=.*ESA4_DATA_HOME=.*ESA4_DATASET=synthetic"
@@ -109,6 +110,28 @@ class TestDataset:
         assert dataset.is_train.tolist() == [True, True, False]
         assert dataset.is_anomaly.tolist() == [False, False, True]
 
+    def test_healthy_twins_stay_with_their_clips(self):
+        healthy = np.array([[0.6], [0.4], [0.5]])
+        dataset = Dataset(
+            audio=healthy / 2,
+            sr=16000,
+            names=("c", "a", "b"),
+            is_train=[False, True, True],
+            is_anomaly=[True, False, False],
+            healthy=healthy,
+        )
+        for part in (dataset, dataset.train, dataset.test):
+            np.testing.assert_array_equal(part.healthy, 2 * part.audio)
+            assert part.healthy.dtype == np.float32
+            with pytest.raises(ValueError, match="read-only"):
+                part.healthy[0] = 1
+        healthy[0, 0] = 0
+        assert dataset.healthy[2, 0] != 0
+
+    def test_without_healthy_twins_there_are_none_in_its_parts(self):
+        dataset = Dataset(**clips())
+        assert dataset.healthy is dataset.train.healthy is dataset.test.healthy is None
+
     def test_views_split_the_clips(self):
         dataset = Dataset(**clips(4))
         assert len(dataset) == 4
@@ -157,6 +180,13 @@ class TestDataset:
             ({"is_train": [True, False]}, "is_train must have one entry"),
             ({"is_anomaly": [0, 1, 2]}, "is_anomaly must hold 0 and 1"),
             ({"audio": np.full((3, 10), 3276.8)}, "look like integer samples"),
+            (
+                {"healthy": np.zeros((2, 10))},
+                r"healthy must have the shape of audio, \(3, 10\), got \(2, 10\)",
+            ),
+            ({"healthy": np.zeros((3, 9))}, "healthy must have the shape of audio"),
+            ({"healthy": np.full((3, 10), np.nan)}, "healthy holds NaN"),
+            ({"healthy": np.full((3, 10), 1.5)}, "healthy twin of clip 'clip_0'"),
         ],
     )
     def test_bad_input_is_named(self, change, message):
@@ -166,6 +196,10 @@ class TestDataset:
     def test_integer_samples_are_refused(self):
         with pytest.raises(TypeError, match="floats, got int16.*32768"):
             Dataset(**clips(audio=np.zeros((3, 10), dtype=np.int16)))
+
+    def test_healthy_twins_of_integers_are_refused(self):
+        with pytest.raises(TypeError, match="healthy must hold floats"):
+            Dataset(**clips(healthy=np.zeros((3, 10), dtype=np.int16)))
 
     @pytest.mark.parametrize("names", ["abc", [1, "b", "c"], [None] * 3])
     def test_names_must_be_texts(self, names):
@@ -185,6 +219,7 @@ class TestLoadDataset:
         assert dataset.is_train.sum() == 20
         assert dataset.test.is_anomaly.sum() == 5
         assert not dataset.train.is_anomaly.any()
+        assert dataset.healthy is None
         for name, is_train, is_anomaly in zip(
             dataset.names, dataset.is_train, dataset.is_anomaly, strict=True
         ):
@@ -401,6 +436,32 @@ class TestMakeSyntheticDataset:
         np.testing.assert_array_equal(both.audio[0], weak.audio[0])
         assert not np.array_equal(both.audio[1], weak.audio[1])
 
+    def test_by_default_the_anomalies_are_those_of_the_recordings(self, synthetic):
+        names = synthetic.test.names[:5]
+        assert all("anomaly" in name for name in names)
+        given = make_synthetic_dataset(kinds=("weak click", "missing click"))
+        np.testing.assert_array_equal(synthetic.audio, given.audio)
+
+    @pytest.mark.parametrize("snr_db", [None, 3.0])
+    def test_healthy_twins_differ_from_the_anomalies_alone(self, snr_db):
+        arguments = {"sr": 16000, "kinds": ANOMALY_KINDS, "snr_db": snr_db}
+        with_twins = make_synthetic_dataset(2, 1, 6, **arguments, with_healthy=True)
+        changed = (with_twins.audio != with_twins.healthy).any(axis=1)
+        np.testing.assert_array_equal(changed, with_twins.is_anomaly)
+        alone = make_synthetic_dataset(2, 1, 6, **arguments)
+        assert alone.healthy is None
+        np.testing.assert_array_equal(alone.audio, with_twins.audio)
+
+    def test_hall_is_as_loud_as_asked_for(self):
+        quiet, usual, loud = (
+            make_synthetic_dataset(
+                0, 0, 4, sr=16000, kinds="missing click", snr_db=snr_db
+            ).audio.std(axis=1)
+            for snr_db in (20, None, -20)
+        )
+        assert (quiet < usual / 5).all()
+        assert (usual < loud / 3).all()
+
     @pytest.mark.parametrize(
         ("arguments", "error", "message"),
         [
@@ -409,6 +470,9 @@ class TestMakeSyntheticDataset:
             ({"seed": -1}, ValueError, "seed must be at least 0"),
             ({"kinds": ["squeak!"]}, ValueError, r"kinds must name.*squeak!"),
             ({"kinds": []}, ValueError, "kinds must name one or more"),
+            ({"kinds": ["normal"]}, ValueError, "kinds must name.*normal"),
+            ({"snr_db": np.nan}, ValueError, "snr_db must be from"),
+            ({"snr_db": "loud"}, TypeError, "snr_db must be a number"),
             (
                 {"n_train": 0, "n_test_normal": 0, "n_test_anomaly": 0},
                 ValueError,

@@ -2,17 +2,48 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 from scipy.stats import norm
+from sklearn.base import clone
+from sklearn.cluster import KMeans
+from sklearn.covariance import LedoitWolf
+from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
+from sklearn.neighbors import KernelDensity, LocalOutlierFactor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from esa4_helpers import GMMDetector, anomaly_score
+from esa4_helpers import (
+    GMMDetector,
+    KNNDetector,
+    MahalanobisDetector,
+    PanelDetector,
+    ShrunkWhitening,
+    TwoSidedDetector,
+    anomaly_score,
+    conformal_threshold,
+    held_out_scores,
+)
+from esa4_helpers.detectors import OutlierDetector
 
 RNG = np.random.default_rng(0)
 NORMAL = RNG.normal(5, 2, (60, 3))
 
 
-@parametrize_with_checks([GMMDetector(), GMMDetector(1, "full")])
+@parametrize_with_checks(
+    [
+        GMMDetector(),
+        GMMDetector(1, "full"),
+        GMMDetector(2, "shrunk"),
+        MahalanobisDetector(),
+        KNNDetector(),
+        KNNDetector(1),
+        TwoSidedDetector(),
+        PanelDetector(MahalanobisDetector()),
+        ShrunkWhitening(),
+    ]
+)
 def test_scikit_learns_own_checks(estimator, check):
     check(estimator)
 
@@ -118,3 +149,419 @@ def test_test_clips_of_another_shape_are_refused():
 def test_asking_before_fitting_is_refused():
     with pytest.raises(NotFittedError):
         anomaly_score(GMMDetector(), NORMAL)
+
+
+class TestHeldOutScores:
+    def test_each_clip_is_scored_by_a_detector_fitted_to_all_others(self):
+        X = RNG.normal(size=(8, 2))
+        scores = held_out_scores(GMMDetector(1), X, n_folds=8)
+        for i in range(8):
+            others = GMMDetector(1).fit(np.delete(X, i, axis=0))
+            assert scores[i] == pytest.approx(anomaly_score(others, X[[i]])[0])
+
+    def test_are_higher_than_scores_of_clips_the_detector_knows(self):
+        X = RNG.normal(size=(30, 10))
+        detector = GMMDetector(1, "full")
+        known = anomaly_score(detector.fit(X), X)
+        assert np.median(held_out_scores(detector, X)) > np.median(known) + 2
+
+    def test_follow_the_clips(self):
+        X = RNG.normal(size=(8, 2))
+        order = RNG.permutation(8)
+        scores = held_out_scores(GMMDetector(1), X, n_folds=8)
+        permuted = held_out_scores(GMMDetector(1), X[order], n_folds=8)
+        assert permuted == pytest.approx(scores[order])
+
+    def test_a_threshold_from_them_keeps_its_rate_where_one_from_known_clips_fails(
+        self,
+    ):
+        alarms = {"known": [], "held out": []}
+        for _ in range(100):
+            X, new = RNG.normal(size=(29, 5)), RNG.normal(size=(100, 5))
+            detector = KernelDensity(bandwidth=0.5).fit(X)
+            for name, scores in (
+                ("known", anomaly_score(detector, X)),
+                ("held out", held_out_scores(detector, X)),
+            ):
+                threshold = conformal_threshold(scores, 0.1)
+                alarms[name].append(np.mean(anomaly_score(detector, new) > threshold))
+        assert np.mean(alarms["held out"]) < 0.12
+        assert np.mean(alarms["known"]) > 0.15
+
+    def test_leaves_the_detector_alone_and_takes_maps_and_pipelines(self):
+        X = RNG.normal(size=(20, 4, 3))
+        detector = make_pipeline(
+            FunctionTransformer(lambda S: S.mean(axis=2)), PCA(2), GMMDetector(1)
+        )
+        scores = held_out_scores(detector, X)
+        assert scores.shape == (20,)
+        assert scores.dtype == np.float64
+        assert np.isfinite(scores).all()
+        assert not hasattr(detector[-1], "gmm_")
+
+    def test_takes_scikit_learns_detectors_and_lists(self):
+        detector = LocalOutlierFactor(n_neighbors=2, novelty=True)
+        scores = held_out_scores(detector, [[0.0], [0.1], [0.2], [0.3], [9.0]])
+        assert scores.argmax() == 4
+
+    def test_a_seed_makes_the_folds(self):
+        X = RNG.normal(size=(20, 2))
+        first, again = (held_out_scores(GMMDetector(1), X) for _ in range(2))
+        other = held_out_scores(GMMDetector(1), X, random_state=1)
+        np.testing.assert_array_equal(first, again)
+        assert not np.array_equal(first, other)
+
+    @pytest.mark.parametrize(
+        ("n_folds", "error", "message"),
+        [
+            (1, ValueError, "n_folds must be at least 2, got 1"),
+            (7, ValueError, "n_folds must be at most the number of clips, 6, got 7"),
+            (2.0, TypeError, "n_folds must be a whole number"),
+        ],
+    )
+    def test_impossible_folds_are_refused(self, n_folds, error, message):
+        with pytest.raises(error, match=message):
+            held_out_scores(GMMDetector(1), np.zeros((6, 2)), n_folds)
+
+    def test_no_detector_is_refused(self):
+        with pytest.raises(TypeError, match=r"score_samples, got KMeans\(\)"):
+            held_out_scores(KMeans(), np.zeros((6, 2)))
+
+
+# Detectors that share the threshold of `predict`.
+ALL = {
+    "gmm": GMMDetector(random_state=0),
+    "gmm shrunk": GMMDetector(2, "shrunk", random_state=0),
+    "mahalanobis": MahalanobisDetector(),
+    "knn": KNNDetector(),
+    "two-sided": TwoSidedDetector(),
+    "panel": PanelDetector(MahalanobisDetector(), n_parts=2),
+}
+SINGLE = [name for name in ALL if name != "panel"]
+# Those that know how features move together.
+WHITENED = ("gmm shrunk", "mahalanobis", "knn")
+
+
+def correlated(n_samples: int, n_features: int, rng=RNG) -> np.ndarray:
+    """Features that rise and fall together, as neighbouring mel bands do."""
+    common = rng.normal(size=(n_samples, 1))
+    return 10 + 3 * common + 0.3 * rng.normal(size=(n_samples, n_features))
+
+
+@pytest.fixture(params=ALL)
+def detector(request: pytest.FixtureRequest) -> OutlierDetector:
+    return clone(ALL[request.param])
+
+
+class TestAllDetectors:
+    X = correlated(50, 4)
+
+    def test_permuting_samples_permutes_scores(self, detector):
+        detector.fit(self.X)
+        new, order = correlated(30, 4), RNG.permutation(30)
+        np.testing.assert_allclose(
+            detector.score_samples(new[order]), detector.score_samples(new)[order]
+        )
+
+    def test_far_above_and_far_below_are_abnormal(self, detector):
+        detector.fit(self.X)
+        mean = self.X.mean(axis=0)
+        far = np.stack([mean + 100, mean - 100])
+        assert (
+            anomaly_score(detector, far).min() > anomaly_score(detector, self.X).max()
+        )
+        assert (detector.predict(far) == -1).all()
+        assert detector.predict([mean])[0] == 1
+
+    def test_a_new_value_of_a_feature_that_never_changed_is_abnormal(self, detector):
+        X = np.column_stack([self.X, np.full((50, 2), 7.0)])
+        detector.fit(X)
+        changed = X.copy()
+        changed[:, 4] += 50
+        assert np.isfinite(detector.score_samples(X)).all()
+        assert (detector.predict(changed) == -1).all()
+
+    def test_units_of_features_do_not_matter(self, detector):
+        units, zero = [1e-3, 1.0, 1e4, 50.0], [7.0, 0.0, -3.0, 1e3]
+        new = correlated(20, 4)
+        np.testing.assert_allclose(
+            clone(detector)
+            .fit(self.X * units + zero)
+            .score_samples(new * units + zero),
+            clone(detector).fit(self.X).score_samples(new),
+            rtol=1e-6,
+        )
+
+    @pytest.mark.parametrize("contamination", [0.05, 0.3])
+    def test_contamination_is_the_share_of_training_samples_beyond_the_threshold(
+        self, detector, contamination
+    ):
+        detector.set_params(contamination=contamination).fit(self.X)
+        share = np.mean(detector.predict(self.X) == -1)
+        assert share == pytest.approx(contamination, abs=1 / len(self.X))
+
+    @pytest.mark.parametrize("contamination", [0.0, 0.6, np.nan])
+    def test_impossible_contamination_is_refused(self, detector, contamination):
+        with pytest.raises(ValueError, match="contamination"):
+            detector.set_params(contamination=contamination).fit(self.X)
+
+    # A plain mixture takes them for a distribution without any width.
+    @pytest.mark.parametrize(
+        "detector", [name for name in ALL if name != "gmm"], indirect=True
+    )
+    def test_samples_that_are_all_the_same_are_refused(self, detector):
+        with pytest.raises(ValueError, match="all 8 training samples are the same"):
+            detector.fit(np.tile(self.X[0], (8, 1)))
+
+    def test_median_of_each_feature_is_kept_as_typical(self, detector):
+        np.testing.assert_array_equal(
+            detector.fit(self.X).typical_, np.median(self.X, axis=0)
+        )
+
+
+class TestThresholdFromHeldOutSamples:
+    # A panel standardises scores by those of the held-out samples.
+    @pytest.mark.parametrize("detector", SINGLE, indirect=True)
+    def test_is_the_quantile_of_their_scores(self, detector):
+        X = correlated(30, 4)
+        scores = -held_out_scores(clone(detector), X, n_folds=5)
+        detector.set_params(cv=5, contamination=0.2).fit(X)
+        assert detector.offset_ == pytest.approx(np.quantile(scores, 0.2))
+
+    @pytest.mark.parametrize("name", [*WHITENED, "panel"])
+    def test_keeps_its_rate_with_fewer_samples_than_features(self, name):
+        rng = np.random.default_rng(0)
+        share_of_alarms = {None: [], 5: []}
+        for _ in range(4):
+            X, new = (correlated(n_samples, 100, rng) for n_samples in (40, 200))
+            for cv, alarms in share_of_alarms.items():
+                detector = clone(ALL[name]).set_params(cv=cv, contamination=0.1)
+                alarms.append(np.mean(detector.fit(X).predict(new) == -1))
+        assert 0.02 < np.mean(share_of_alarms[5]) < 0.2
+        # A sample is no neighbour of itself, which is nearly as good as held out.
+        if name != "knn":
+            assert np.mean(share_of_alarms[None]) > 0.6
+
+    @pytest.mark.parametrize("detector", SINGLE, indirect=True)
+    def test_leaves_the_scores_as_they_are(self, detector):
+        X, new = correlated(30, 4), correlated(10, 4)
+        np.testing.assert_array_equal(
+            clone(detector).set_params(cv=5).fit(X).score_samples(new),
+            clone(detector).fit(X).score_samples(new),
+        )
+
+    def test_needs_no_more_folds_than_samples(self, detector):
+        X = correlated(6, 4)
+        assert np.isfinite(detector.set_params(cv=50).fit(X).offset_)
+
+    @pytest.mark.parametrize(
+        ("cv", "error", "message"),
+        [
+            (1, ValueError, "cv must be at least 2, got 1"),
+            (2.5, TypeError, "cv must be a whole number"),
+        ],
+    )
+    def test_impossible_folds_are_refused(self, detector, cv, error, message):
+        with pytest.raises(error, match=message):
+            detector.set_params(cv=cv).fit(correlated(20, 4))
+
+
+class TestShrunkWhitening:
+    def test_many_training_samples_become_a_round_cloud(self):
+        X = RNG.normal(size=(5000, 1)) + RNG.normal(size=(5000, 5)) * [1, 2, 1, 2, 1]
+        X *= [1, 10, 100, 1, 1]
+        assert np.corrcoef(X.T).min() > 0.1
+        white = ShrunkWhitening().fit_transform(X)
+        np.testing.assert_allclose(white.mean(axis=0), 0, atol=1e-9)
+        np.testing.assert_allclose(np.cov(white.T, ddof=0), np.eye(5), atol=0.05)
+
+    @pytest.mark.parametrize(
+        ("n_samples", "n_features"), [(200, 5), (30, 30), (12, 100)]
+    )
+    def test_agrees_with_ledoit_and_wolfs_covariance(self, n_samples, n_features):
+        X, new = correlated(n_samples, n_features), correlated(20, n_features)
+        whitening = ShrunkWhitening().fit(X)
+        scaler = StandardScaler().fit(X)
+        expected = LedoitWolf().fit(scaler.transform(X))
+        np.testing.assert_allclose(
+            np.sum(whitening.transform(new) ** 2, axis=1),
+            expected.mahalanobis(scaler.transform(new)),
+            rtol=1e-4,
+        )
+        assert whitening.shrinkage_ == pytest.approx(expected.shrinkage_)
+
+    def test_what_breaks_the_pattern_is_further_than_what_follows_it(self):
+        X = correlated(20, 50)
+        follows = np.full((1, 50), X.mean() + 3)
+        breaks = X.mean() + np.tile([3.0, -3.0], 25)[np.newaxis]
+        whitening = ShrunkWhitening().fit(X)
+        lengths = np.linalg.norm(
+            whitening.transform(np.vstack([follows, breaks])), axis=1
+        )
+        assert lengths[1] > 5 * lengths[0]
+
+    def test_fewer_samples_are_trusted_less(self):
+        shrinkage = [
+            ShrunkWhitening().fit(RNG.normal(size=(n, 20)) + NORMAL[:n, :1]).shrinkage_
+            for n in (5, 20, 60)
+        ]
+        assert 1 >= shrinkage[0] > shrinkage[1] > shrinkage[2] > 0
+
+    def test_two_samples_are_enough(self):
+        white = ShrunkWhitening().fit_transform(correlated(2, 100))
+        assert np.isfinite(white).all()
+        np.testing.assert_allclose(white[0], -white[1])
+
+    def test_samples_that_are_all_the_same_are_refused(self):
+        with pytest.raises(ValueError, match="all 4 training samples are the same"):
+            ShrunkWhitening().fit(np.ones((4, 3)))
+
+    def test_asking_before_fitting_is_refused(self):
+        with pytest.raises(NotFittedError):
+            ShrunkWhitening().transform(NORMAL)
+
+
+@pytest.mark.parametrize("name", WHITENED)
+def test_what_breaks_the_correlation_is_found_within_the_range_of_each_feature(name):
+    X = correlated(100, 2)
+    broken = np.median(X, axis=0) + [[3.0, -3.0], [-3.0, 3.0]]
+    assert (X.min(axis=0) < broken).all()
+    assert (broken < X.max(axis=0)).all()
+    assert (clone(ALL[name]).fit(X).predict(broken) == -1).all()
+    for blind in (GMMDetector(1, "diag"), TwoSidedDetector()):
+        assert (blind.fit(X).predict(broken) == 1).all()
+
+
+def test_shrunk_mixture_finds_what_lies_between_two_clusters():
+    clusters = np.append(
+        RNG.normal(-10, 1, (50, 1)), RNG.normal(10, 1, (50, 1)), axis=0
+    )
+    assert (
+        GMMDetector(2, "shrunk", random_state=0).fit(clusters).predict([[0]])[0] == -1
+    )
+    assert GMMDetector(1, "shrunk", random_state=0).fit(clusters).predict([[0]])[0] == 1
+
+
+def test_mahalanobis_of_one_feature_is_the_squared_standard_score():
+    X = NORMAL[:, :1]
+    z = (X[:, 0] - X.mean()) / X.std()
+    scores = anomaly_score(MahalanobisDetector().fit(X), X)
+    np.testing.assert_allclose(scores, z**2, rtol=1e-4)
+
+
+class TestKNN:
+    @pytest.mark.parametrize("n_neighbors", [1, 3, 7])
+    def test_agrees_with_brute_force(self, n_neighbors):
+        X, new = correlated(30, 20), correlated(10, 20)
+        detector = KNNDetector(n_neighbors).fit(X)
+        whitening = ShrunkWhitening().fit(X)
+        distances = cdist(whitening.transform(new), whitening.transform(X))
+        nearest = np.sort(distances, axis=1)[:, :n_neighbors]
+        np.testing.assert_allclose(
+            anomaly_score(detector, new), nearest.mean(axis=1), rtol=1e-6
+        )
+
+    @pytest.mark.parametrize(("n_samples", "n_features"), [(30, 2), (1000, 768)])
+    def test_a_training_sample_is_no_neighbour_of_itself(self, n_samples, n_features):
+        X = np.random.default_rng(0).normal(size=(n_samples, n_features))
+        detector = KNNDetector(1).fit(X)
+        white = detector.whitening_.transform(X[:50])
+        distances = cdist(white, detector.whitening_.transform(X))
+        nearest_other = np.sort(distances, axis=1)[:, 1]
+        np.testing.assert_allclose(
+            anomaly_score(detector, X)[:50], nearest_other, rtol=1e-6
+        )
+
+    def test_but_its_twin_is(self):
+        X = np.vstack([NORMAL, NORMAL[:1]])
+        scores = anomaly_score(KNNDetector(1).fit(X), X)
+        np.testing.assert_allclose(scores[[0, -1]], 0, atol=1e-6)
+        assert scores[1:-1].min() > 1e-3
+
+    def test_no_shape_of_the_cloud_is_assumed(self):
+        angle = RNG.uniform(0, 2 * np.pi, 200)
+        ring = np.column_stack([np.cos(angle), np.sin(angle)])
+        ring += RNG.normal(0, 0.05, ring.shape)
+        assert KNNDetector().fit(ring).predict([[0.0, 0.0]])[0] == -1
+        assert MahalanobisDetector().fit(ring).predict([[0.0, 0.0]])[0] == 1
+
+    def test_too_few_samples_are_refused(self):
+        KNNDetector(3).fit(NORMAL[:4])
+        with pytest.raises(
+            ValueError, match="needs more than 3 training samples, got 3"
+        ):
+            KNNDetector(3).fit(NORMAL[:3])
+        with pytest.raises(ValueError, match="n_neighbors must be at least 1"):
+            KNNDetector(0).fit(NORMAL)
+
+
+class TestTwoSided:
+    def test_score_is_the_largest_distance_in_units_of_the_spread(self):
+        detector = TwoSidedDetector().fit(NORMAL)
+        unit = 1.4826 * np.median(np.abs(NORMAL - np.median(NORMAL, axis=0)), axis=0)
+        x = np.median(NORMAL, axis=0) + unit * [[1, -5, 2], [0, 0, 3], [0, 0, 0]]
+        np.testing.assert_allclose(anomaly_score(detector, x), [5, 3, 0], atol=1e-9)
+
+    def test_spread_is_that_of_a_normal_distribution(self):
+        X = np.random.default_rng(0).normal(5, [2, 0.1], (10000, 2))
+        np.testing.assert_allclose(
+            TwoSidedDetector().fit(X).spread_, [2, 0.1], rtol=0.05
+        )
+
+    def test_one_outlier_among_the_training_samples_does_not_blind_it(self):
+        X = np.append(NORMAL[:, :1], [[1e6]], axis=0)
+        assert TwoSidedDetector().fit(X).predict([[100.0]])[0] == -1
+
+    def test_a_feature_that_hardly_ever_changes_keeps_a_spread(self):
+        X = np.zeros((20, 1))
+        X[0] = 1.0
+        detector = TwoSidedDetector().fit(X)
+        near, far = anomaly_score(detector, [[0.1], [10.0]])
+        assert 0 < near < 1 < far < np.inf
+
+
+class TestPanel:
+    X = correlated(60, 6)
+
+    def test_the_most_surprised_part_decides(self):
+        panel = PanelDetector(MahalanobisDetector(), n_parts=3).fit(self.X)
+        new = correlated(20, 6)
+        new[:, 2] += 5
+        surprise = []
+        for part in (slice(0, 2), slice(2, 4), slice(4, 6)):
+            single = MahalanobisDetector().fit(self.X[:, part])
+            normal = anomaly_score(single, self.X[:, part])
+            scores = anomaly_score(single, new[:, part])
+            surprise.append((scores - np.median(normal)) / normal.std())
+        np.testing.assert_allclose(anomaly_score(panel, new), np.max(surprise, axis=0))
+
+    def test_parts_are_judged_alone(self):
+        panel = PanelDetector(MahalanobisDetector(), n_parts=6).fit(self.X)
+        broken = np.median(self.X, axis=0) + [3, -3, 3, -3, 3, -3]
+        assert panel.predict([broken])[0] == 1
+        whole = PanelDetector(MahalanobisDetector(), n_parts=1).fit(self.X)
+        assert whole.predict([broken])[0] == -1
+
+    def test_leaves_the_detector_it_was_given_alone(self):
+        single = MahalanobisDetector()
+        PanelDetector(single, n_parts=2).fit(self.X)
+        with pytest.raises(NotFittedError):
+            single.score_samples(self.X[:, :3])
+
+    @pytest.mark.parametrize(
+        ("n_parts", "message"),
+        [
+            (4, "6 features can't be split into n_parts=4 equal parts"),
+            (0, "n_parts must be at least 1"),
+        ],
+    )
+    def test_impossible_parts_are_refused(self, n_parts, message):
+        with pytest.raises(ValueError, match=message):
+            PanelDetector(MahalanobisDetector(), n_parts).fit(self.X)
+
+
+@pytest.mark.parametrize("covariance_type", ["diag", "shrunk"])
+@pytest.mark.parametrize("cv", [None, 5])
+def test_fewer_samples_than_gaussians_are_refused(covariance_type, cv):
+    with pytest.raises(ValueError, match="n_samples >= n_components"):
+        GMMDetector(5, covariance_type, cv=cv).fit(NORMAL[:4])

@@ -4,8 +4,23 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from scipy.stats import gamma, kstest, norm
 
-from esa4_helpers import auc, partial_auc, permutation_p_value
+from esa4_helpers import (
+    auc,
+    evaluation,
+    partial_auc,
+    permutation_p_value,
+)
+from esa4_helpers.evaluation import (
+    alarm_report,
+    auc_interval,
+    conformal_threshold,
+    gamma_threshold,
+    map_auc,
+    mass_inside,
+    score_report,
+)
 
 LABELS = np.array([0, 0, 0, 0, 0, 1, 1, 1, 1, 1])
 RNG = np.random.default_rng(0)
@@ -15,6 +30,11 @@ def pairs_won(labels: np.ndarray, scores: np.ndarray) -> float:
     """AUC by its definition: compare every anomaly with every normal clip."""
     difference = scores[labels == 1][:, np.newaxis] - scores[labels == 0]
     return np.mean((difference > 0) + 0.5 * (difference == 0))
+
+
+def lowest_share(expected: float, n_draws: int) -> float:
+    """What a simulated share stays above, but for one time in 30 000."""
+    return expected - 4 * np.sqrt(expected * (1 - expected) / n_draws)
 
 
 class TestAuc:
@@ -39,6 +59,98 @@ class TestAuc:
         order = RNG.permutation(10)
         assert auc(LABELS[order], scores[order]) == auc(LABELS, scores)
         assert auc(LABELS, np.exp(3 * scores)) == auc(LABELS, scores)
+
+
+class TestAucInterval:
+    @staticmethod
+    def coverage(true_auc, n_normal, n_abnormal, spread, n_draws=500):
+        """How often the interval holds the true AUC of two normal distributions."""
+        labels = np.repeat([0, 1], [n_normal, n_abnormal])
+        distance = norm.ppf(true_auc) * np.hypot(1, spread) if true_auc < 1 else 1e3
+        held = 0
+        for _ in range(n_draws):
+            scores = RNG.normal(size=len(labels))
+            scores[labels == 1] = distance + spread * scores[labels == 1]
+            low, high = auc_interval(labels, scores)
+            held += low <= true_auc <= high
+        return held / n_draws
+
+    @pytest.mark.parametrize("true_auc", [0.5, 0.7, 0.9, 1.0])
+    @pytest.mark.parametrize(
+        ("n_normal", "n_abnormal", "spread"),
+        [(5, 5, 1), (10, 10, 1), (30, 30, 2), (100, 10, 3), (10, 100, 3)],
+    )
+    def test_holds_the_true_auc_as_often_as_it_says(
+        self, true_auc, n_normal, n_abnormal, spread
+    ):
+        coverage = self.coverage(true_auc, n_normal, n_abnormal, spread)
+        assert coverage >= lowest_share(0.94, 500)
+
+    def test_knows_that_few_clips_may_miss_the_few_that_are_ranked_badly(self):
+        held = 0
+        for _ in range(1000):
+            missed = RNG.uniform(size=5) < 0.03
+            scores = np.concatenate([np.arange(5), np.where(missed, -1, 9)])
+            low, high = auc_interval(LABELS, scores)
+            held += low <= 0.97 <= high
+        assert held / 1000 >= lowest_share(0.95, 1000)
+
+    def test_is_no_wider_than_it_need_be(self):
+        assert self.coverage(0.7, 30, 30, 1, n_draws=1000) < 0.98
+
+    @pytest.mark.parametrize("n", [1, 2, 5, 10, 100])
+    def test_a_perfect_ranking_of_few_clips_leaves_room_for_a_worse_one(self, n):
+        labels = np.repeat([0, 1], n)
+        low, high = auc_interval(labels, labels)
+        assert high == 1
+        assert 0.2 < low < 1 - 1 / (2 * n)
+
+    def test_a_perfect_ranking_says_more_the_more_clips_it_has(self):
+        lows = [
+            auc_interval(np.repeat([0, 1], n), np.repeat([0, 1], n))[0]
+            for n in (1, 2, 4, 5, 10, 100)
+        ]
+        assert np.all(np.diff(lows) > 0)
+
+    @pytest.mark.parametrize(("n_normal", "n_abnormal"), [(1, 4), (5, 5), (9, 30)])
+    @pytest.mark.parametrize("n_values", [3, 1000])
+    def test_holds_the_estimate_and_is_mirrored_with_the_labels(
+        self, n_normal, n_abnormal, n_values
+    ):
+        labels = np.repeat([0, 1], [n_normal, n_abnormal])
+        for _ in range(20):
+            scores = RNG.integers(0, n_values, len(labels)) + 0.4 * n_values * labels
+            low, high = auc_interval(labels, scores)
+            assert 0 <= low <= auc(labels, scores) <= high <= 1
+            assert low < high
+            mirrored = (1 - high, 1 - low)
+            assert auc_interval(1 - labels, scores) == pytest.approx(mirrored)
+            assert auc_interval(labels, -scores) == pytest.approx(mirrored)
+
+    @pytest.mark.parametrize("distance", [0, 1, 100])
+    def test_more_confidence_is_wider(self, distance):
+        scores = RNG.normal(size=10) + distance * LABELS
+        ends = [auc_interval(LABELS, scores, c) for c in (0.01, 0.5, 0.9, 0.99, 0.9999)]
+        lows, highs = np.transpose(ends)
+        assert np.all(np.diff(lows) < 0)
+        assert np.all(np.diff(highs) >= 0)
+        assert highs[-1] > highs[0] or distance == 100
+
+    def test_only_the_order_of_the_scores_counts(self):
+        scores = RNG.normal(size=10)
+        assert auc_interval(LABELS, np.exp(3 * scores)) == auc_interval(LABELS, scores)
+
+    def test_no_difference_between_scores_is_no_knowledge_of_the_ranking(self):
+        low, high = auc_interval(LABELS, np.zeros(10))
+        assert low == pytest.approx(1 - high)
+        assert low < 0.3
+
+    @pytest.mark.parametrize("confidence", [0.0, 1.0, -0.1, 95, np.nan])
+    def test_impossible_confidence_is_refused(self, confidence):
+        with pytest.raises(ValueError, match="confidence must be"):
+            auc_interval(LABELS, LABELS, confidence)
+        with pytest.raises(TypeError, match="confidence must be a number"):
+            auc_interval(LABELS, LABELS, "95 %")
 
 
 class TestPartialAuc:
@@ -98,16 +210,285 @@ class TestPermutationPValue:
         for level in (0.05, 0.2, 0.5):
             assert np.mean(p <= level) <= level + 3 * np.sqrt(level * (1 - level) / 500)
 
+    def test_is_uniform_for_shuffled_labels_of_many_clips(self, monkeypatch):
+        # 24 ms a call become 3, and a thousandth is fine enough a step to test.
+        monkeypatch.setattr(evaluation, "_RANDOM_RELABELLINGS", 999)
+        labels = np.repeat([0, 1], 30)
+        scores = RNG.normal(size=60)
+        p, aucs = np.transpose(
+            [
+                (permutation_p_value(shuffled, scores), auc(shuffled, scores))
+                for shuffled in (RNG.permutation(labels) for _ in range(500))
+            ]
+        )
+        assert kstest(p, "uniform").pvalue > 1e-4
+        assert np.mean(aucs) == pytest.approx(0.5, abs=0.02)
+
     def test_many_clips_are_sampled_the_same_way_each_time(self):
         labels = np.repeat([0, 1], 200)
-        scores = RNG.normal(size=400) + 0.1 * labels
+        scores = RNG.normal(size=400) + 0.3 * labels
         first, again = (permutation_p_value(labels, scores) for _ in range(2))
         assert first == again
         assert 0 < first < 0.6
         assert permutation_p_value(labels, scores + 10 * labels) == pytest.approx(1e-4)
 
 
-@pytest.mark.parametrize("function", [auc, partial_auc, permutation_p_value])
+class TestScoreReport:
+    def test_gathers_what_the_single_functions_say(self):
+        scores = np.array([0.0, 1, 2, 3, 9, 9.5, 4, 5, 6, 1])
+        report = score_report(LABELS, scores)
+        assert list(report) == ["auc", "pauc", "p_value", "low", "high"]
+        assert report["auc"] == pytest.approx(pairs_won(LABELS, scores))
+        assert report["pauc"] == partial_auc(LABELS, scores, 0.1)
+        assert report["p_value"] == permutation_p_value(LABELS, scores)
+        assert (report["low"], report["high"]) == auc_interval(LABELS, scores, 0.95)
+        assert {type(value) for value in report.values()} == {float}
+
+
+class TestGammaThreshold:
+    @pytest.mark.parametrize("shape", [1.0, 4.0, 100.0])
+    @pytest.mark.parametrize("quantile", [0.5, 0.9, 0.99])
+    def test_finds_the_quantile_of_a_true_gamma(self, shape, quantile):
+        scores = gamma.rvs(shape, loc=-50, scale=3, size=200_000, random_state=RNG)
+        threshold = gamma_threshold(scores, quantile)
+        found = gamma.cdf(threshold, shape, loc=-50, scale=3)
+        assert found == pytest.approx(quantile, abs=0.01)
+
+    def test_finds_the_quantile_of_normal_and_of_mirrored_scores(self):
+        normal = RNG.normal(size=200_000)
+        assert gamma_threshold(normal) == pytest.approx(norm.ppf(0.9), abs=0.02)
+        mirrored = -gamma.rvs(4, size=200_000, random_state=RNG)
+        expected = -gamma.ppf(0.1, 4)
+        assert gamma_threshold(mirrored) == pytest.approx(expected, abs=0.02)
+
+    @pytest.mark.parametrize("shift", [-1e6, 0.0, 1e6])
+    @pytest.mark.parametrize("stretch", [1e-3, 1.0, 1e6])
+    def test_moves_with_the_scores(self, shift, stretch):
+        scores = RNG.gamma(2.0, size=30)
+        expected = shift + stretch * gamma_threshold(scores)
+        moved = gamma_threshold(shift + stretch * scores)
+        assert moved == pytest.approx(expected, rel=1e-9, abs=1e-6 * stretch)
+
+    def test_three_clips_will_do_and_a_higher_quantile_is_higher(self):
+        thresholds = [gamma_threshold([1, 2, 4], q) for q in (0.1, 0.5, 0.9, 0.999)]
+        assert np.all(np.diff(thresholds) > 0)
+        assert isinstance(thresholds[0], float)
+
+    @pytest.mark.parametrize(
+        ("scores", "quantile", "message"),
+        [
+            ([1, 2], 0.9, "at least 3 scores to have a skewness, got 2"),
+            ([], 0.9, "at least 3 scores"),
+            ([2, 2, 2, 2], 0.9, "training_scores are all the same, 2.0"),
+            ([1, 2, np.nan], 0.9, "training_scores must be finite, got nan for clip 2"),
+            ([[1, 2, 3]], 0.9, "training_scores must have one entry a clip"),
+            ([1, 2, 3], 1.0, "quantile must be above 0 and below 1, got 1.0"),
+            ([1, 2, 3], 0.0, "quantile must be above 0"),
+        ],
+    )
+    def test_bad_input_is_named(self, scores, quantile, message):
+        with pytest.raises(ValueError, match=message):
+            gamma_threshold(scores, quantile)
+
+
+class TestConformalThreshold:
+    @pytest.mark.parametrize(
+        ("n_clips", "rate"),
+        [(1, 0.5), (3, 0.3), (9, 0.1), (10, 0.1), (30, 0.1), (19, 0.05)],
+    )
+    @pytest.mark.parametrize("draw", [RNG.normal, RNG.standard_cauchy])
+    def test_new_normal_clips_raise_alarms_at_the_rate(self, n_clips, rate, draw):
+        n_draws = 4000
+        alarms = np.mean(
+            [
+                draw() > conformal_threshold(draw(size=n_clips), rate)
+                for _ in range(n_draws)
+            ]
+        )
+        # With no ties the chance is known: a new clip may take any of n + 1 places.
+        chance = np.floor((n_clips + 1) * rate + 1e-9) / (n_clips + 1)
+        assert chance <= rate + 1e-9
+        assert alarms == pytest.approx(
+            chance, abs=4 * np.sqrt(chance * (1 - chance) / n_draws)
+        )
+
+    def test_ties_raise_no_more_alarms(self):
+        alarms = np.mean(
+            [
+                RNG.integers(4) > conformal_threshold(RNG.integers(4, size=9), 0.1)
+                for _ in range(4000)
+            ]
+        )
+        assert 1 - alarms >= lowest_share(0.9, 4000)
+
+    @pytest.mark.parametrize(
+        ("n_clips", "rate", "expected"),
+        [
+            (9, 0.1, 9),
+            (9, 1 - 0.9, 9),
+            (9, 0.3, 7),
+            (9, 0.7, 3),
+            (19, 0.05, 19),
+            (99, 0.01, 99),
+            (20, 0.1, 19),
+            (999, 0.001, 999),
+            (9, np.nextafter(1, 0), 1),
+        ],
+    )
+    def test_is_the_right_one_in_spite_of_rounding(self, n_clips, rate, expected):
+        scores = RNG.permutation(n_clips) + 1
+        assert conformal_threshold(scores, rate) == expected
+
+    @pytest.mark.parametrize(
+        ("rate", "needed"),
+        [(0.1, 9), (1 - 0.9, 9), (0.05, 19), (0.01, 99), (0.3, 3), (1 / 3, 2)],
+    )
+    def test_says_how_many_clips_it_needs(self, rate, needed):
+        assert conformal_threshold(np.arange(needed), rate) == needed - 1
+        with pytest.raises(
+            ValueError, match=f"at least {needed} scores .* got {needed - 1}$"
+        ):
+            conformal_threshold(np.arange(needed - 1), rate)
+
+    @pytest.mark.parametrize(
+        ("scores", "rate", "message"),
+        [
+            ([], 0.5, "calibration_scores must hold at least 1 scores"),
+            ([1, np.inf], 0.5, "calibration_scores must be finite, got inf for clip 1"),
+            ([1, 2], 0.0, "false_alarm_rate must be above 0 and below 1"),
+            ([1, 2], 1, "false_alarm_rate must be above 0 and below 1"),
+        ],
+    )
+    def test_bad_input_is_named(self, scores, rate, message):
+        with pytest.raises(ValueError, match=message):
+            conformal_threshold(scores, rate)
+
+
+class TestAlarmReport:
+    def test_counts_as_by_hand(self):
+        #         normal           abnormal
+        scores = [0, 1, 2, 3, 9, 9, 9, 9, 1, 0]
+        assert alarm_report(LABELS, scores, 5) == pytest.approx(
+            {
+                "precision": 3 / 4,
+                "recall": 3 / 5,
+                "f1": 2 * 3 / (4 + 5),
+                "false_alarm_rate": 1 / 5,
+            }
+        )
+
+    def test_a_score_at_the_threshold_raises_no_alarm(self):
+        report = alarm_report(LABELS, LABELS, 1.0)
+        assert report["recall"] == 0
+        assert alarm_report(LABELS, LABELS, np.nextafter(1, 0))["recall"] == 1
+
+    def test_without_alarms_nothing_is_known_of_their_precision(self):
+        report = alarm_report(LABELS, LABELS, np.inf)
+        assert np.isnan(report.pop("precision"))
+        assert report == {"recall": 0, "f1": 0, "false_alarm_rate": 0}
+
+    def test_only_alarms(self):
+        report = alarm_report(LABELS, LABELS, -np.inf)
+        assert report == pytest.approx(
+            {"precision": 0.5, "recall": 1, "f1": 2 / 3, "false_alarm_rate": 1}
+        )
+        assert {type(value) for value in report.values()} == {float}
+
+    def test_bad_threshold_is_refused(self):
+        with pytest.raises(ValueError, match="threshold must be finite, got nan"):
+            alarm_report(LABELS, LABELS, np.nan)
+        with pytest.raises(TypeError, match="threshold must be a number, got None"):
+            alarm_report(LABELS, LABELS, None)
+
+
+class TestMapsAgainstMasks:
+    MAP = RNG.uniform(0.1, 1, (3, 6, 5))
+    MASK = RNG.uniform(size=(3, 6, 5)) < 0.3
+
+    def test_mass_inside_is_a_share_of_the_sum(self):
+        expected = [
+            sum(clip[inside]) / sum(clip.ravel())
+            for clip, inside in zip(self.MAP, self.MASK, strict=True)
+        ]
+        assert mass_inside(self.MAP, self.MASK) == pytest.approx(expected)
+        assert mass_inside(self.MASK * 7.0, self.MASK) == pytest.approx(1)
+        assert mass_inside(self.MAP * ~self.MASK, self.MASK) == pytest.approx(0)
+        assert mass_inside(self.MAP, ~self.MASK) == pytest.approx(
+            1 - np.array(expected)
+        )
+
+    def test_mass_inside_of_a_flat_map_is_the_masks_area(self):
+        area = self.MASK.mean(axis=(1, 2))
+        for value in (1e-320, 1.0, 1e308):
+            flat = np.full(self.MAP.shape, value)
+            assert mass_inside(flat, self.MASK) == pytest.approx(area)
+
+    def test_mass_inside_knows_no_unit_but_map_auc_no_more_than_order(self):
+        assert mass_inside(5 * self.MAP, self.MASK) == pytest.approx(
+            mass_inside(self.MAP, self.MASK)
+        )
+        assert map_auc(np.log(self.MAP) - 9, self.MASK) == pytest.approx(
+            map_auc(self.MAP, self.MASK)
+        )
+
+    def test_map_auc_compares_the_cells_of_each_clip(self):
+        expected = [
+            pairs_won(inside.ravel(), clip.ravel())
+            for clip, inside in zip(self.MAP, self.MASK, strict=True)
+        ]
+        assert map_auc(self.MAP, self.MASK) == pytest.approx(expected)
+        assert map_auc(self.MASK * 1.0, self.MASK) == pytest.approx(1)
+        assert map_auc(self.MASK * -1.0, self.MASK) == pytest.approx(0)
+
+    def test_a_random_map_agrees_with_nothing(self):
+        noise, mask = (
+            RNG.uniform(size=(20, 64, 60)),
+            RNG.uniform(size=(20, 64, 60)) < 0.2,
+        )
+        assert mass_inside(noise, mask) == pytest.approx(0.2, abs=0.03)
+        assert map_auc(noise, mask) == pytest.approx(0.5, abs=0.06)
+
+    @pytest.mark.parametrize("function", [mass_inside, map_auc])
+    def test_bad_shapes_and_values_are_named(self, function):
+        with pytest.raises(ValueError, match="anomaly_map must have the shape"):
+            function(self.MAP[0], self.MASK[0])
+        with pytest.raises(ValueError, match=r"\(3, 6, 5\), got \(3, 6, 4\)"):
+            function(self.MAP, self.MASK[:, :, :4])
+        with pytest.raises(ValueError, match="mask must hold 0 and 1"):
+            function(self.MAP, self.MAP)
+        with pytest.raises(ValueError, match="anomaly_map holds NaN or infinity"):
+            function(np.full(self.MAP.shape, np.nan), self.MASK)
+        with pytest.raises(TypeError, match="anomaly_map must hold floats"):
+            function(self.MASK.astype(int), self.MASK)
+
+    def test_maps_without_mass_or_with_negative_cells_are_refused(self):
+        zero, negative = self.MAP.copy(), self.MAP.copy()
+        zero[1] = 0
+        negative[2, 0, 0] = -0.5
+        with pytest.raises(ValueError, match="only zeros in clip 1"):
+            mass_inside(zero, self.MASK)
+        with pytest.raises(ValueError, match="got -0.5 at worst, first in clip 2"):
+            mass_inside(negative, self.MASK)
+
+    @pytest.mark.parametrize(("value", "word"), [(False, "empty"), (True, "full")])
+    def test_masks_with_nothing_to_rank_are_refused(self, value, word):
+        mask = self.MASK.copy()
+        mask[1] = value
+        with pytest.raises(ValueError, match=f"{word} in clip 1"):
+            map_auc(self.MAP, mask)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        auc,
+        auc_interval,
+        partial_auc,
+        permutation_p_value,
+        score_report,
+        lambda labels, scores: alarm_report(labels, scores, 0.15),
+    ],
+)
 @pytest.mark.parametrize(
     ("labels", "scores", "message"),
     [

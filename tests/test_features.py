@@ -3,8 +3,20 @@ from __future__ import annotations
 import librosa
 import numpy as np
 import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
 
-from esa4_helpers import log_mel_spectrogram, peak_level, pool_over_time
+from esa4_helpers import (
+    LogMelSpectrogram,
+    Loudness,
+    PoolOverTime,
+    log_mel_spectrogram,
+    loudness,
+    peak_level,
+    pool_over_time,
+)
+from esa4_helpers.features import BAND_PROFILE
 
 SR = 16000
 
@@ -135,16 +147,88 @@ class TestPeakLevel:
             peak_level([[0.0, np.nan]])
 
 
+class TestLoudness:
+    def test_a_sine_has_a_crest_factor_of_3_db(self):
+        rms, peak, crest = loudness([tone(1000, 0.5)])[0]
+        assert peak == pytest.approx(20 * np.log10(0.5), abs=1e-3)
+        assert crest == pytest.approx(3.01, abs=0.01)
+        assert rms == pytest.approx(peak - crest)
+
+    @pytest.mark.parametrize("frequency", [100, 440, 3000])
+    def test_does_not_depend_on_the_pitch_of_a_tone(self, frequency):
+        np.testing.assert_allclose(
+            loudness([tone(frequency)]), loudness([tone(1000)]), atol=0.02
+        )
+
+    def test_a_gain_of_6_db_moves_both_levels_and_not_the_crest_factor(self):
+        clip = np.random.default_rng(0).normal(0, 0.1, (1, 4000))
+        louder = clip * 10 ** (6 / 20)
+        np.testing.assert_allclose(
+            loudness(louder) - loudness(clip), [[6, 6, 0]], atol=1e-9
+        )
+
+    def test_a_click_raises_the_crest_factor(self):
+        hum = tone(100, 0.01)
+        click = hum.copy()
+        click[8000] = 0.5
+        (_, _, of_hum), (_, _, of_click) = loudness([hum, click])
+        assert of_click > of_hum + 30
+
+    def test_of_silence_is_the_least_level_and_finite(self):
+        np.testing.assert_array_equal(loudness(np.zeros((1, 100))), [[-100, -100, 0]])
+
+    def test_clips_do_not_influence_one_another(self):
+        clips = np.stack([tone(440, a) for a in (0.1, 0.5, 0.2)])
+        together = loudness(clips.astype(np.float32))
+        assert together.dtype == np.float64
+        np.testing.assert_array_equal(
+            loudness(clips[[2, 0, 1]].astype(np.float32)), together[[2, 0, 1]]
+        )
+
+    def test_bad_clips_are_named(self):
+        with pytest.raises(ValueError, match="NaN or infinity in 1 of 2.*clip 1"):
+            loudness([[0.0, 0.1], [0.0, np.nan]])
+
+
 class TestPoolOverTime:
     S = np.random.default_rng(0).normal(-50, 10, (4, 6, 30))
 
     @pytest.mark.parametrize(
-        ("statistic", "function"), [("mean", np.mean), ("max", np.max), ("std", np.std)]
+        ("statistic", "function"),
+        [
+            ("mean", np.mean),
+            ("max", np.max),
+            ("min", np.min),
+            ("median", np.median),
+            ("std", np.std),
+        ],
     )
     def test_agrees_with_numpy(self, statistic, function):
         pooled = pool_over_time(self.S, statistic)
         assert pooled.shape == (4, 6)
         np.testing.assert_allclose(pooled, function(self.S, axis=-1))
+
+    @pytest.mark.parametrize(
+        ("percentile", "other"), [("p0", "min"), ("p50", "median"), ("p100", "max")]
+    )
+    def test_some_percentiles_have_a_name_of_their_own(self, percentile, other):
+        np.testing.assert_allclose(
+            pool_over_time(self.S, percentile), pool_over_time(self.S, other)
+        )
+
+    @pytest.mark.parametrize("percent", [5, 25, 75, 95, 99, 2.5])
+    def test_a_percentile_has_its_share_of_frames_below(self, percent):
+        S = np.random.default_rng(1).normal(size=(2, 3, 1000))
+        pooled = pool_over_time(S, f"p{percent}")
+        below = np.mean(S < pooled[:, :, np.newaxis], axis=2)
+        np.testing.assert_allclose(below, percent / 100, atol=1e-3)
+
+    @pytest.mark.parametrize(
+        "statistic", ["p101", "p-1", "p", "p100.1", "95", "P95", "p95 ", "pp95"]
+    )
+    def test_other_percentiles_are_refused(self, statistic):
+        with pytest.raises(ValueError, match="unknown statistic.*'p0 to p100'"):
+            pool_over_time(self.S, statistic)
 
     @pytest.mark.parametrize(("decay", "statistic"), [(0.0, "max"), (1.0, "mean")])
     def test_gwrp_spans_from_maximum_to_mean(self, decay, statistic):
@@ -162,7 +246,9 @@ class TestPoolOverTime:
         pooled = [pool_over_time(self.S, "gwrp", decay=r) for r in (0.0, 0.5, 0.9, 1.0)]
         assert (np.diff(pooled, axis=0) < 0).all()
 
-    @pytest.mark.parametrize("statistic", ["mean", "max", "std", "gwrp"])
+    @pytest.mark.parametrize(
+        "statistic", ["mean", "max", "min", "median", "std", "gwrp", "p95"]
+    )
     def test_order_of_frames_does_not_matter_and_order_of_clips_does(self, statistic):
         pooled = pool_over_time(self.S, statistic)
         np.testing.assert_allclose(
@@ -198,10 +284,183 @@ class TestPoolOverTime:
             pool_over_time(S)
 
     def test_unknown_statistic_names_the_known_ones(self):
-        with pytest.raises(ValueError, match="'median'.*'mean', 'max', 'std', 'gwrp'"):
-            pool_over_time(self.S, "median")
+        with pytest.raises(
+            ValueError, match="'mode'.*'mean', 'max', 'min', 'median', 'std', 'gwrp'"
+        ):
+            pool_over_time(self.S, "mode")
 
     @pytest.mark.parametrize("decay", [-0.1, 1.1, np.nan])
     def test_decay_out_of_range_is_refused(self, decay):
         with pytest.raises(ValueError, match="decay must be (between 0 and 1|finite)"):
             pool_over_time(self.S, "gwrp", decay=decay)
+
+
+def noise(n_clips: int, n_samples: int = 4000, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0, 0.1, (n_clips, n_samples))
+
+
+@pytest.fixture(params=["spectrogram", "loudness"])
+def first_step(request: pytest.FixtureRequest) -> LogMelSpectrogram | Loudness:
+    """What takes audio in a pipeline."""
+    return {"spectrogram": LogMelSpectrogram(SR), "loudness": Loudness(SR)}[
+        request.param
+    ]
+
+
+class TestFirstSteps:
+    def test_measure_what_the_functions_do(self):
+        clips = noise(3)
+        np.testing.assert_array_equal(
+            Loudness(SR).fit(noise(2)).transform(clips), loudness(clips)
+        )
+        np.testing.assert_array_equal(
+            LogMelSpectrogram(8000, n_mels=40, n_fft=1024, hop_length=256)
+            .fit(noise(2))
+            .transform(clips),
+            log_mel_spectrogram(clips, 8000, n_mels=40, n_fft=1024, hop_length=256),
+        )
+
+    def test_learn_nothing_from_the_training_clips_but_their_length(self, first_step):
+        a, b = (
+            clone(first_step).fit(noise(3, seed=seed)).transform(noise(2))
+            for seed in (1, 2)
+        )
+        np.testing.assert_array_equal(a, b)
+
+    def test_a_clone_is_not_fitted_and_keeps_its_settings(self, first_step):
+        first_step.set_params(sr=8000).fit(noise(2))
+        copied = clone(first_step)
+        assert copied.get_params() == first_step.get_params()
+        with pytest.raises(NotFittedError):
+            copied.transform(noise(2))
+
+    @pytest.mark.parametrize(
+        ("audio", "error", "message"),
+        [
+            (
+                noise(4) * [[1.0], [0.0], [1.0], [0.0]],
+                ValueError,
+                "2 of 4 training clips in audio are silent or constant, first clip 1",
+            ),
+            (
+                noise(3) * [[1.0], [1.0], [0.0]] + 0.1,
+                ValueError,
+                "1 of 3 training clips.*silent or constant, first clip 2",
+            ),
+            (
+                noise(3) + [[0.0], [np.nan], [0.0]],
+                ValueError,
+                "NaN or infinity in 1 of 3 clips, first in clip 1",
+            ),
+            (noise(1), ValueError, "at least 2 clips, got 1"),
+            (
+                np.tile(noise(1), (3, 1)),
+                ValueError,
+                "all 3 training clips.*same recording",
+            ),
+            (noise(1)[0], ValueError, r"shape \(n_clips, n_samples\)"),
+            (noise(3, 0), ValueError, "length zero"),
+            ([[0.1, 0.2], [0.1]], ValueError, "clips of the same length"),
+            (3000 * noise(3), ValueError, "look like integer samples"),
+            ((3000 * noise(3)).astype(np.int16), TypeError, "must hold floats"),
+        ],
+        ids=lambda value: value if isinstance(value, str) else "",
+    )
+    def test_training_clips_without_use_are_refused(
+        self, first_step, audio, error, message
+    ):
+        with pytest.raises(error, match=message):
+            first_step.fit(audio)
+        with pytest.raises(NotFittedError):
+            first_step.transform(noise(2))
+
+    def test_training_clips_shorter_than_a_window_have_no_spectrogram(self):
+        with pytest.raises(ValueError, match="2047 samples, less than one window"):
+            LogMelSpectrogram(SR).fit(noise(3, 2047))
+        LogMelSpectrogram(SR).fit(noise(3, 2048))
+
+    def test_the_quietest_sound_of_16_bits_is_no_silence(self, first_step):
+        clips = np.zeros((2, 4000))
+        clips[0, 100] = clips[1, 200] = 1 / 32768
+        first_step.fit(clips)
+
+    @pytest.mark.parametrize("n_samples", [3999, 8000])
+    def test_test_clips_of_another_length_are_refused(self, first_step, n_samples):
+        first_step.fit(noise(2))
+        with pytest.raises(
+            ValueError,
+            match=rf"have {n_samples} samples.*had 4000 \(0.25 s at 16000 Hz",
+        ):
+            first_step.transform(noise(2, n_samples))
+
+    def test_a_silent_test_clip_is_measured(self, first_step):
+        first_step.fit(noise(2))
+        assert np.isfinite(first_step.transform(np.zeros((1, 4000)))).all()
+
+    @pytest.mark.parametrize("sr", [0, -16000, np.nan])
+    def test_impossible_rates_are_refused(self, first_step, sr):
+        with pytest.raises(ValueError, match="sr must be (above 0|finite)"):
+            first_step.set_params(sr=sr).fit(noise(2))
+
+
+class TestPoolOverTimeAsAStep:
+    S = np.random.default_rng(0).normal(-50, 10, (4, 6, 30))
+
+    def test_all_bands_of_a_statistic_stand_before_the_next(self):
+        pooled = PoolOverTime(("p5", "max", "mean")).fit_transform(self.S)
+        assert pooled.shape == (4, 3 * 6)
+        for i, statistic in enumerate(("p5", "max", "mean")):
+            np.testing.assert_array_equal(
+                pooled[:, 6 * i : 6 * (i + 1)], pool_over_time(self.S, statistic)
+            )
+
+    def test_one_statistic_needs_no_list(self):
+        np.testing.assert_array_equal(
+            PoolOverTime("median").fit_transform(self.S),
+            pool_over_time(self.S, "median"),
+        )
+
+    def test_decay_is_passed_on(self):
+        np.testing.assert_array_equal(
+            PoolOverTime("gwrp", decay=0.5).fit_transform(self.S),
+            pool_over_time(self.S, "gwrp", decay=0.5),
+        )
+
+    def test_needs_no_training(self):
+        pool = PoolOverTime(("mean", "max"))
+        np.testing.assert_array_equal(
+            pool.transform(self.S), pool.fit_transform(self.S)
+        )
+        assert clone(pool).get_params() == pool.get_params()
+
+    def test_works_in_a_pipeline(self):
+        pipeline = make_pipeline(LogMelSpectrogram(SR), PoolOverTime(BAND_PROFILE))
+        clips = noise(3)
+        S = log_mel_spectrogram(clips, SR)
+        np.testing.assert_array_equal(
+            pipeline.fit_transform(clips),
+            np.hstack([pool_over_time(S, name) for name in BAND_PROFILE]),
+        )
+
+    def test_its_settings_can_be_changed_from_outside_a_pipeline(self):
+        pipeline = make_pipeline(LogMelSpectrogram(SR), PoolOverTime(BAND_PROFILE))
+        pipeline.set_params(
+            logmelspectrogram__n_mels=20, poolovertime__statistics="max"
+        )
+        clips = noise(3)
+        np.testing.assert_array_equal(
+            clone(pipeline).fit_transform(clips),
+            log_mel_spectrogram(clips, SR, n_mels=20).max(axis=2),
+        )
+
+    @pytest.mark.parametrize(
+        ("settings", "message"),
+        [
+            ({"statistics": ()}, "must name one or more, got none"),
+            ({"statistics": ("mean", "mode")}, "unknown statistic 'mode'"),
+            ({"statistics": "gwrp", "decay": 2.0}, "decay must be between 0 and 1"),
+        ],
+    )
+    def test_impossible_settings_are_refused(self, settings, message):
+        with pytest.raises(ValueError, match=message):
+            PoolOverTime(**settings).fit(self.S)

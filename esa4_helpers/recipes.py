@@ -1,0 +1,136 @@
+"""One door to all detectors: from audio to score, ready to be fitted.
+
+Each recipe is a scikit-learn `Pipeline` whose settings follow from how sound and
+statistics work. None was chosen by looking at test clips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sklearn.pipeline import Pipeline
+
+from ._checks import check_count, check_sample_rate
+from .autoencoder import AutoencoderDetector
+from .detectors import (
+    GMMDetector,
+    KNNDetector,
+    MahalanobisDetector,
+    OutlierDetector,
+    PanelDetector,
+    TwoSidedDetector,
+)
+from .features import BAND_PROFILE, LogMelSpectrogram, Loudness, PoolOverTime
+
+# The threshold of `predict` comes from clips that a detector was not fitted to.
+_FOLDS = 5
+
+_ON_LOUDNESS: dict[str, Callable[[int], OutlierDetector]] = {
+    "loudness": lambda seed: TwoSidedDetector(cv=_FOLDS),
+}
+_ON_BAND_PROFILES: dict[str, Callable[[int], OutlierDetector]] = {
+    "gmm": lambda seed: GMMDetector(2, "shrunk", random_state=seed),
+    "mahalanobis": lambda seed: MahalanobisDetector(),
+    "knn": lambda seed: KNNDetector(),
+}
+_ON_SPECTROGRAMS: dict[str, Callable[[int], OutlierDetector]] = {
+    "autoencoder": lambda seed: AutoencoderDetector(cv=_FOLDS, random_state=seed),
+    "interpolation": lambda seed: AutoencoderDetector(
+        "interpolation", code_size=32, n_updates=400, cv=_FOLDS, random_state=seed
+    ),
+    "dense": lambda seed: AutoencoderDetector(
+        "dense", "mean", code_size=8, n_updates=500, random_state=seed
+    ),
+}
+
+
+def _panel(detector: OutlierDetector) -> PanelDetector:
+    return PanelDetector(detector, len(BAND_PROFILE), cv=_FOLDS)
+
+
+def detector_names() -> tuple[str, ...]:
+    """List the detectors that `make_detector` makes.
+
+    Returns
+    -------
+    tuple of str
+        From the simplest to the most costly.
+
+    Examples
+    --------
+    >>> detector_names()
+    ('loudness', 'gmm', 'mahalanobis', 'knn', 'autoencoder', 'interpolation', 'dense')
+    """
+    return (*_ON_LOUDNESS, *_ON_BAND_PROFILES, *_ON_SPECTROGRAMS)
+
+
+def make_detector(name: str, sr: float = 16000, random_state: int = 0) -> Pipeline:
+    """Make a detector that goes all the way from audio to score.
+
+    Fit it to clips of a machine that runs as it should; then
+    ``score_samples(audio)`` tells how normal other clips are (higher is more
+    normal), `anomaly_score` how abnormal, and ``predict(audio)`` gives +1 or -1. All
+    clips must be equally long, at least one window of 2048 samples.
+
+    Parameters
+    ----------
+    name : str
+        One of `detector_names`. ``"loudness"`` is the baseline for all others: how far
+        RMS level, peak level and crest factor are from the training clips',
+        whichever is furthest. ``"gmm"`` (two Gaussians with a shrunken covariance),
+        ``"mahalanobis"`` (distance from the mean) and ``"knn"`` (distance to the 3
+        nearest training clips) judge mean, standard deviation, 95th percentile and maximum over time of the level in 128 mel bands, each statistic by itself; the most surprised decides. ``"autoencoder"`` (a convolutional one with a narrow code) and
+        ``"interpolation"`` (each frame predicted from its neighbours) judge the
+        profile of a network's errors. ``"dense"`` is the DCASE baseline, a dense
+        autoencoder and its mean error, for comparison. The last three need
+        TensorFlow.
+    sr : float
+        Sample rate of the clips, in Hz.
+    random_state : int
+        Seed of all that is random in training.
+
+    Returns
+    -------
+    sklearn.pipeline.Pipeline
+        Not fitted yet; takes audio of shape (n_clips, n_samples), floats in [-1, 1].
+
+    Raises
+    ------
+    ValueError
+        If there is no such detector, ``sr`` is not positive or the seed negative.
+        The pipeline's own methods raise it for clips that are silent, constant, too
+        short, too few, of another length than in training, or hold NaN or infinity.
+    TypeError
+        If ``sr`` or ``random_state`` is no number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> normal = 0.01 * rng.standard_normal((20, 16000))
+    >>> detector = make_detector("gmm", sr=16000).fit(normal)
+    >>> squeaking = normal[:1] + 0.01 * np.sin(np.arange(16000))
+    >>> bool(detector.score_samples(squeaking)[0] < detector.score_samples(normal).min())
+    True
+    """
+    check_sample_rate(sr)
+    seed = check_count(random_state, "random_state")
+    if name in _ON_LOUDNESS:
+        steps = [("loudness", Loudness(sr)), ("detector", _ON_LOUDNESS[name](seed))]
+    elif name in _ON_BAND_PROFILES:
+        steps = [
+            ("spectrogram", LogMelSpectrogram(sr)),
+            ("pool", PoolOverTime(BAND_PROFILE)),
+            ("detector", _panel(_ON_BAND_PROFILES[name](seed))),
+        ]
+    elif name in _ON_SPECTROGRAMS:
+        steps = [
+            ("spectrogram", LogMelSpectrogram(sr)),
+            ("detector", _ON_SPECTROGRAMS[name](seed)),
+        ]
+    else:
+        raise ValueError(
+            f"there is no detector {name!r}: expected one of "
+            f"{', '.join(map(repr, detector_names()))}"
+        )
+    return Pipeline(steps)
