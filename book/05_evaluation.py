@@ -413,9 +413,9 @@ for kind in kinds:
 
 # %% [markdown]
 # What was *added* is found where it is. What is *missing* can't be: a detector may know in
-# which bands a click is usual, but not when this one should have come. And **a map is worth as
-# much as the score that it explains**: where a detector is deaf to a fault, its map explains
-# nothing.
+# which bands a click is usual, but not when this one should have come. And look at a map only
+# after an alarm: a detector has one for a clip that it finds normal, too, and there it shows
+# what is least usual, not what is wrong.
 #
 # ## Take it home
 #

@@ -110,7 +110,7 @@ def _from_statistics(
     typical = np.split(judge.typical_, len(pooled))
     shares = np.split(shares, len(pooled), axis=1)
     cells = np.zeros_like(maps[0])
-    sources = [m for m in maps for _ in statistics]
+    sources = [_what_it_measures(m, name) for m in maps for name in statistics]
     for source, value, usual, share in zip(
         sources, pooled, typical, shares, strict=True
     ):
@@ -119,6 +119,13 @@ def _from_statistics(
         total = pull.sum(axis=2, keepdims=True)
         weights = np.divide(pull, total, out=np.zeros_like(pull), where=total > 0)
         cells += share[..., np.newaxis] * weights
+    return cells
+
+
+def _what_it_measures(cells: np.ndarray, statistic: str) -> np.ndarray:
+    """The quantity of each cell that a statistic sums up: levels, or how they move."""
+    if statistic == "std":
+        return np.abs(cells - cells.mean(axis=2, keepdims=True))
     return cells
 
 

@@ -100,15 +100,17 @@ class TestTraining:
         assert result.stdout.strip() == scores.tobytes().hex()
 
     @pytest.mark.usefixtures("_eagerly")
-    def test_another_seed_gives_other_scores(self):
+    def test_another_seed_gives_another_network(self):
         S = striped(6)
-        first, other = (
-            AutoencoderDetector(code_size=2, n_updates=2, random_state=np.int64(seed))
-            .fit(S)
-            .error_map(S)
-            for seed in (0, 1)
-        )
-        assert not np.allclose(first, other, rtol=1e-2)
+        rebuilt = []
+        for seed in (0, 1):
+            detector = AutoencoderDetector(
+                code_size=2, n_updates=1, random_state=np.int64(seed)
+            )
+            levels, errors = detector.fit(S).profile_maps(S)
+            rebuilt.append((levels - errors).ravel())
+        # Other windows alone would leave them alike.
+        assert np.corrcoef(rebuilt)[0, 1] < 0.8
 
     @pytest.mark.usefixtures("_eagerly")
     @pytest.mark.parametrize("network", NETWORKS)

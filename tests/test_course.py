@@ -397,7 +397,7 @@ class TestChapter5OnSyntheticClips:
             elif kind in ("weak click", "missing click"):
                 assert twice == set()
             else:
-                assert twice == {"autoencoder"}
+                assert "autoencoder" in twice
 
     def test_the_mixture_learns_from_more_clips_and_stays_above_the_loudness(
         self, many

@@ -231,7 +231,7 @@ class TestHeldOutScores:
 # Detectors that share the threshold of `predict`.
 ALL = {
     "gmm": GMMDetector(random_state=0),
-    "gmm shrunk": GMMDetector(2, "shrunk", random_state=0),
+    "gmm shrunk": GMMDetector(1, "shrunk"),
     "mahalanobis": MahalanobisDetector(),
     "knn": KNNDetector(),
     "two-sided": TwoSidedDetector(),
