@@ -73,6 +73,11 @@ class AutoencoderDetector(OutlierDetector):
     contamination : float
         Share of training clips that ``predict`` would call anomalous; it sets
         the threshold ``offset_``.
+    cv : int, optional
+        With ``score="profile"``, compare with `held_out_scores` of the training clips'
+        profiles in so many folds. The network itself has seen them all, as training
+        another one for each fold would take so many times as long; for a threshold that
+        keeps its promise, use `held_out_scores` on the whole detector.
     random_state : int
         Seed of the network and of the windows. Training sets the seeds of Python,
         numpy and Keras with it.

@@ -144,6 +144,16 @@ def held_out_scores(
     return scores
 
 
+def _check_folds(cv: int, n_samples: int) -> int:
+    cv = check_count(cv, "cv", at_least=2)
+    if n_samples < cv:
+        raise ValueError(
+            f"training needs at least {cv} clips, so that some can be held out in each "
+            f"of cv={cv} folds; got {n_samples}"
+        )
+    return cv
+
+
 class OutlierDetector(OutlierMixin, BaseEstimator):
     """What all detectors share: from scores to the labels +1 and -1.
 
@@ -164,9 +174,8 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         if cv is None:
             scores = self.score_samples(X)
         else:
-            n_folds = min(check_count(cv, "cv", at_least=2), len(X))
             copy = clone(self).set_params(cv=None)
-            scores = -held_out_scores(copy, X, n_folds)
+            scores = -held_out_scores(copy, X, _check_folds(cv, len(X)))
         self.offset_ = float(np.quantile(scores, self.contamination))
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:
@@ -810,6 +819,8 @@ class PanelDetector(OutlierDetector):
         self._check_contamination()
         n_parts = check_count(self.n_parts, "n_parts", at_least=1)
         X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        if self.cv is not None:
+            _check_folds(self.cv, len(X))
         if X.shape[1] % n_parts:
             raise ValueError(
                 f"{X.shape[1]} features can't be split into n_parts={n_parts} equal parts"
@@ -863,5 +874,4 @@ class PanelDetector(OutlierDetector):
     def _normal_scores(self, detector: BaseEstimator, part: np.ndarray) -> np.ndarray:
         if self.cv is None:
             return anomaly_score(detector, part)
-        n_folds = min(check_count(self.cv, "cv", at_least=2), len(part))
-        return held_out_scores(self.detector, part, n_folds)
+        return held_out_scores(self.detector, part, self.cv)

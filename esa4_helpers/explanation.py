@@ -110,22 +110,19 @@ def _from_statistics(
     typical = np.split(judge.typical_, len(pooled))
     shares = np.split(shares, len(pooled), axis=1)
     cells = np.zeros_like(maps[0])
-    sources = [_what_it_measures(m, name) for m in maps for name in statistics]
-    for source, value, usual, share in zip(
+    sources = [(m, name) for m in maps for name in statistics]
+    for (source, statistic), value, usual, share in zip(
         sources, pooled, typical, shares, strict=True
     ):
         direction = np.sign(value - usual)[..., np.newaxis]
+        if statistic == "std":
+            # What is averaged over the frames is the squared distance from the mean.
+            source = (source - source.mean(axis=2, keepdims=True)) ** 2
+            usual = usual**2
         pull = np.maximum(direction * (source - usual[:, np.newaxis]), 0.0)
         total = pull.sum(axis=2, keepdims=True)
         weights = np.divide(pull, total, out=np.zeros_like(pull), where=total > 0)
         cells += share[..., np.newaxis] * weights
-    return cells
-
-
-def _what_it_measures(cells: np.ndarray, statistic: str) -> np.ndarray:
-    """The quantity of each cell that a statistic sums up: levels, or how they move."""
-    if statistic == "std":
-        return np.abs(cells - cells.mean(axis=2, keepdims=True))
     return cells
 
 

@@ -70,7 +70,8 @@ def make_detector(name: str, sr: float = 16000, random_state: int = 0) -> Pipeli
     Fit it to clips of a machine that runs as it should; then
     ``score_samples(audio)`` tells how normal other clips are (higher is more
     normal), `anomaly_score` how abnormal, and ``predict(audio)`` gives +1 or -1. All
-    clips must be equally long, at least one window of 2048 samples.
+    clips must be equally long, at least one window of 2048 samples (which only
+    ``"loudness"`` can do without). Five training clips are the least; twenty are better.
 
     Parameters
     ----------
@@ -79,9 +80,11 @@ def make_detector(name: str, sr: float = 16000, random_state: int = 0) -> Pipeli
         RMS level, peak level and crest factor are from the training clips',
         whichever is furthest. ``"gmm"`` (two Gaussians with a shrunken covariance),
         ``"mahalanobis"`` (distance from the mean) and ``"knn"`` (distance to the 3
-        nearest training clips) judge mean, standard deviation, 95th percentile and maximum over time of the level in 128 mel bands, each statistic by itself; the most surprised decides. ``"autoencoder"`` (a convolutional one with a narrow code) and
-        ``"interpolation"`` (each frame predicted from its neighbours) judge the
-        profile of a network's errors. ``"dense"`` is the DCASE baseline, a dense
+        nearest training clips) judge mean, standard deviation, 95th percentile and
+        maximum over time of the level in 128 mel bands, each statistic by itself; the
+        most surprised decides. ``"autoencoder"`` (a convolutional one with a narrow
+        code) and ``"interpolation"`` (each frame predicted from its neighbours) judge
+        the profile of a network's errors. ``"dense"`` is the DCASE baseline, a dense
         autoencoder and its mean error, for comparison. The last three need
         TensorFlow.
     sr : float

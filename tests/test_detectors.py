@@ -350,9 +350,10 @@ class TestThresholdFromHeldOutSamples:
             clone(detector).fit(X).score_samples(new),
         )
 
-    def test_needs_no_more_folds_than_samples(self, detector):
-        X = correlated(6, 4)
-        assert np.isfinite(detector.set_params(cv=50).fit(X).offset_)
+    def test_needs_a_sample_for_each_fold(self, detector):
+        assert np.isfinite(detector.set_params(cv=6).fit(correlated(6, 4)).offset_)
+        with pytest.raises(ValueError, match="at least 7 clips.*cv=7.*got 6"):
+            detector.set_params(cv=7).fit(correlated(6, 4))
 
     @pytest.mark.parametrize(
         ("cv", "error", "message"),

@@ -156,9 +156,10 @@ def test_training_clips_shorter_than_a_window_are_refused(name):
         make(name).fit(noise(6, 2047))
 
 
-def test_neighbours_can_not_be_found_among_too_few_clips():
-    with pytest.raises(ValueError, match="needs more than 3 training samples, got 3"):
-        make("knn").fit(noise(3))
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "dense"])
+def test_fewer_training_clips_than_can_be_held_out_are_refused(name):
+    with pytest.raises(ValueError, match="training needs at least 5 clips.*got 4"):
+        make(name).fit(noise(4))
 
 
 def test_seed_is_passed_on_to_what_is_random():

@@ -193,11 +193,18 @@ class TestSavedAndLoaded:
             np.testing.assert_array_equal(said, expected[what])
         assert str(loaded.get_params()) == str(fitted[name].get_params())
 
-    def test_it_says_the_same_in_another_process(self, fitted, files):
+    def test_it_says_the_same_in_another_process_loaded_or_fitted_anew(
+        self, fitted, files
+    ):
         code = (
             "import sys, json\n"
-            "from test_storage import digests, load_detector\n"
-            "print(json.dumps([digests(load_detector(f)) for f in sys.argv[1:]]))\n"
+            "from sklearn.base import clone\n"
+            "from test_storage import digests, load_detector, noise\n"
+            "loaded = [load_detector(file) for file in sys.argv[1:]]\n"
+            "print(json.dumps([digests(detector) for detector in loaded]))\n"
+            "import tensorflow; tensorflow.config.run_functions_eagerly(True)\n"
+            "again = [clone(detector).fit(noise(8)) for detector in loaded]\n"
+            "print(json.dumps([digests(detector) for detector in again]))\n"
         )
         result = subprocess.run(
             [sys.executable, "-c", code, *files.values()],
@@ -206,8 +213,10 @@ class TestSavedAndLoaded:
             check=True,
             cwd=Path(__file__).parent,
         )
-        said = dict(zip(files, json.loads(result.stdout), strict=True))
-        assert said == {name: digests(detector) for name, detector in fitted.items()}
+        expected = [digests(detector) for detector in fitted.values()]
+        loaded, fitted_anew = map(json.loads, result.stdout.splitlines())
+        assert loaded == expected
+        assert fitted_anew == expected
 
     @pytest.mark.parametrize("name", ["knn", "interpolation"])
     def test_it_can_be_fitted_anew_and_saved_again(self, files, tmp_path, name):
