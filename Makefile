@@ -1,7 +1,7 @@
 # make site and make test do everything from a fresh clone; make help lists the rest.
 .POSIX:
 .NOTPARALLEL:
-.PHONY: help site test lint notebooks bench test-colab clean
+.PHONY: help site test lint notebooks exercises grade bench test-colab clean
 
 PYTHON = python3
 VENV = .venv
@@ -29,6 +29,8 @@ help:
 	@echo "make test        run all tests, notebooks and website included"
 	@echo "make lint        check the style of the code"
 	@echo "make notebooks   after an edit of book/*.py: run and store the notebooks"
+	@echo "make exercises   after an edit of exercises/*.py: make the student notebooks"
+	@echo "make grade SUBMISSIONS=folder    mark what students handed in"
 	@echo "make bench       measure all detectors next to the lecture's, and store the table"
 	@echo "make test-colab  run the course with Google Colab's versions"
 	@echo "make clean       remove all that the above have made"
@@ -38,8 +40,10 @@ site: $(INSTALLED)
 	$(BIN)/jupyter-book build . -W -n --keep-going && \
 	echo && echo "Open this page: $$PWD/_build/html/index.html"
 
+# Several tests run at a time, so threads of a matrix product would wait for each other.
 test: $(INSTALLED) lint
 	@$(CHOOSE_CLIPS); \
+	export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1; \
 	$(BIN)/pytest -n 2 -rs --cov --cov-fail-under=95 && \
 	$(BIN)/pytest -n 2 -rs book
 
@@ -49,6 +53,15 @@ lint: $(INSTALLED)
 
 notebooks: $(INSTALLED)
 	$(BIN)/python tools/notebooks.py
+
+exercises: $(INSTALLED)
+	$(BIN)/python tools/exercises.py
+
+grade: $(INSTALLED)
+	@[ -n "$(SUBMISSIONS)" ] || { echo "say what to mark: make grade SUBMISSIONS=folder" >&2; exit 2; }
+	@$(BIN)/python tools/grade.py "$(SUBMISSIONS)" $${SEED:+--seed "$$SEED"} \
+		$${RESULTS:+--results "$$RESULTS"} $${TIME_LIMIT:+--time-limit "$$TIME_LIMIT"} \
+		$${MEMORY_LIMIT:+--memory-limit "$$MEMORY_LIMIT"}
 
 # Never with synthetic clips unless asked for: they would make it another benchmark.
 bench: $(INSTALLED)

@@ -2,7 +2,8 @@
 
 Data flows one way through the modules, and none imports a later one: synthesis,
 datasets, features, detectors, networks, autoencoder, recipes, explanation, storage,
-evaluation, plotting. Listening (players) stands beside plotting.
+evaluation, plotting. What one can listen to and move (players, interactive) stands
+beside plotting. The sheets' checks are in `esa4_helpers.exercises`.
 """
 
 from .autoencoder import AutoencoderDetector
@@ -40,6 +41,12 @@ from .features import (
     peak_level,
     pool_over_time,
 )
+from .interactive import (
+    ClipGallery,
+    ErrorMapViewer,
+    ListeningTest,
+    ThresholdExplorer,
+)
 from .networks import (
     build_autoencoder,
     build_dense_autoencoder,
@@ -62,16 +69,20 @@ from .synthesis import iterate_clips, synthesize_clip
 
 __all__ = [
     "AutoencoderDetector",
+    "ClipGallery",
     "ClipPlayer",
     "Dataset",
+    "ErrorMapViewer",
     "GMMDetector",
     "KNNDetector",
+    "ListeningTest",
     "LogMelSpectrogram",
     "Loudness",
     "MahalanobisDetector",
     "PanelDetector",
     "PoolOverTime",
     "ShrunkWhitening",
+    "ThresholdExplorer",
     "TwoSidedDetector",
     "alarm_report",
     "anomaly_map",

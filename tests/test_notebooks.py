@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-NOTEBOOKS = sorted((ROOT / "book").rglob("*.ipynb"))
-SOURCES = sorted((ROOT / "book").rglob("*.py"))
+NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
+SOURCES = sorted((ROOT / "book").glob("*.py"))
 
 spec = importlib.util.spec_from_file_location(
     "notebooks", ROOT / "tools" / "notebooks.py"
@@ -165,7 +165,8 @@ class TestTool:
         )
 
     def test_all_addresses_are_stamped(self):
-        for file in (*tool.chapters(), ROOT / "CITATION.cff"):
+        sheets = (ROOT / "exercises").glob("*.py")
+        for file in (*tool.chapters(), *sheets, ROOT / "CITATION.cff"):
             found = tool.ADDRESS.findall(file.read_text(encoding="utf-8"))
             assert [url for _, url in found] == [tool.repository_url()]
 

@@ -30,6 +30,8 @@ ORDER = (
     "evaluation",
     "plotting",
     "players",
+    "interactive",
+    "exercises",
     "__main__",
 )
 
@@ -96,7 +98,7 @@ def test_public_functions_document_what_they_take_return_and_raise(name):
     parameters = [p for p in inspect.signature(function).parameters if p != "self"]
     if len(parameters) > 0:
         section = doc.partition("Parameters\n----------\n")[2].partition("\n\n")[0]
-        described = re.findall(r"^(\w+(?:, \w+)*) : ", section, re.MULTILINE)
+        described = re.findall(r"^\*?(\w+(?:, \w+)*) : ", section, re.MULTILINE)
         assert ", ".join(described).split(", ") == parameters
     if inspect.signature(function).return_annotation not in (None, "None"):
         assert "Returns\n-------\n" in doc

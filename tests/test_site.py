@@ -17,8 +17,15 @@ ROOT = Path(__file__).resolve().parent.parent
 JUPYTER_BOOK = Path(sys.executable).with_name("jupyter-book")
 SITE = ROOT / "_build" / "html"
 CHAPTERS = [path.stem for path in sorted((ROOT / "book").glob("[0-9]*.ipynb"))]
-CONTENT = [f"book/{name}" for name in ("index", *CHAPTERS)] + [
-    f"book/reference/{path.stem}" for path in (ROOT / "book" / "reference").glob("*.md")
+SHEETS = [path.stem for path in sorted((ROOT / "book/exercises").glob("*.ipynb"))]
+CONTENT = [
+    *(f"book/{name}" for name in ("index", *CHAPTERS)),
+    *(f"book/exercises/{name}" for name in SHEETS),
+    *(
+        str(path.relative_to(ROOT).with_suffix(""))
+        for folder in ("exercises", "reference")
+        for path in sorted((ROOT / "book" / folder).rglob("*.md"))
+    ),
 ]
 
 
@@ -107,8 +114,8 @@ def test_internal_links_lead_somewhere(pages, name):
         assert (page.parent / unquote(target.path)).exists(), link["href"]
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
-def test_every_chapter_opens_in_colab_from_the_right_file(pages, name):
+@pytest.mark.parametrize("name", [*CHAPTERS, *(f"exercises/{s}" for s in SHEETS)])
+def test_every_notebook_opens_in_colab_from_the_right_file(pages, name):
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     repository = config["repository"]["url"].removeprefix("https://github.com/")
     branch = config["repository"]["branch"]

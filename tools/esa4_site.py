@@ -20,7 +20,9 @@ BANNER = (
 def outputs_key() -> str:
     """Name what stored results depend on, besides the notebooks themselves."""
     digest = hashlib.sha256()
-    for file in (*sorted(ROOT.glob("esa4_helpers/*.py")), ROOT / "constraints.txt"):
+    package = sorted((ROOT / "esa4_helpers").rglob("*"))
+    code = [file for file in package if file.suffix in (".py", ".js", ".css")]
+    for file in (*code, ROOT / "constraints.txt"):
         digest.update(file.read_bytes())
     return (
         f"{os.environ.get('ESA4_DATASET') or 'anomaly_mini'}-{digest.hexdigest()[:12]}"

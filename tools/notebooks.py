@@ -66,6 +66,7 @@ def run(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
         notebook,
         timeout=900,
         record_timing=False,
+        coalesce_streams=True,
         resources={"metadata": {"path": str(folder)}},
     ).execute()
     # Which Python it was is of no use to a reader and would differ at every run.
@@ -78,7 +79,8 @@ def run(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
 
 def main(names: list[str]) -> None:
     """Stamp, merge, run and store the named notebooks, or all."""
-    stamp_address([*chapters(), ROOT / "CITATION.cff"])
+    sheets = sorted((ROOT / "exercises").glob("*.py"))
+    stamp_address([*chapters(), *sheets, ROOT / "CITATION.cff"])
     if load_dataset().title != "anomaly_mini":
         sys.exit("stored outputs must come from the recordings: unset ESA4_DATASET")
     for source in [Path(name).resolve() for name in names] or chapters():

@@ -2,13 +2,15 @@
 
 In an environment with Colab's versions of what the course touches, each chapter is
 executed from its first cell, which must install the helper package from this very
-checkout and may not change any package that is there already.
+checkout and may not change any package that is there already. So is each student
+sheet, untouched, which must reach all its checks.
 
 It needs a Python of Colab's version; where there is none, it says so and ends.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -130,6 +132,26 @@ def execute(chapter: Path, repository: Path) -> None:
     )
 
 
+def demand_all_checks(sheet: Path) -> None:
+    """Look whether each check of a sheet has answered in its executed copy."""
+    executed = json.loads((FOLDER / "executed" / sheet.name).read_text("utf-8"))
+    asked = re.findall(r'^check\("(.+?)"', sources(executed), re.MULTILINE)
+    said = "".join(
+        "".join(output.get("text", []))
+        for cell in executed["cells"]
+        for output in cell.get("outputs", [])
+    )
+    silent = [id for id in asked if not re.search(rf"^{id}: .+", said, re.MULTILINE)]
+    if silent or not asked:
+        sys.exit(f"{sheet.name} does not reach its checks: {silent or 'it has none'}")
+
+
+def sources(notebook: dict) -> str:
+    """All text of a notebook's code cells."""
+    cells = (cell for cell in notebook["cells"] if cell["cell_type"] == "code")
+    return "\n".join("".join(cell["source"]) for cell in cells)
+
+
 def main() -> None:
     """Make the environment, run all chapters, compare the packages."""
     FOLDER.mkdir(exist_ok=True)
@@ -143,9 +165,13 @@ def main() -> None:
     make_environment(python)
     before = installed()
     repository = snapshot()
-    for chapter in sorted((ROOT / "book").glob("[0-9]*.ipynb")):
-        print(f"{chapter.name} ...", flush=True)
-        execute(chapter, repository)
+    chapters = sorted((ROOT / "book").glob("[0-9]*.ipynb"))
+    sheets = sorted((ROOT / "book" / "exercises").glob("sheet*.ipynb"))
+    for notebook in (*chapters, *sheets):
+        print(f"{notebook.name} ...", flush=True)
+        execute(notebook, repository)
+    for sheet in sheets:
+        demand_all_checks(sheet)
     after = installed()
     added = sorted(set(after) - set(before))
     changed = {
@@ -158,7 +184,7 @@ def main() -> None:
     if added != MAY_BE_ADDED:
         sys.exit(f"the set-up cells should add {MAY_BE_ADDED}, and added {added}")
     print(
-        f"All chapters run with Colab's versions; of its {len(before)} packages here "
+        f"All chapters and sheets run with Colab's versions; of its {len(before)} packages here "
         f"none was changed, and {' and '.join(added)} were added."
     )
 

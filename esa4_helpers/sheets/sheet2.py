@@ -1,0 +1,277 @@
+"""Sheet 2: from clips to features."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ..exercises import Wrong, call, compare, exercise_clips, question
+from ..features import log_mel_spectrogram
+
+
+@question(
+    "2.1",
+    points=2,
+    level="first steps",
+    trains="telling frames, samples and seconds apart",
+)
+def frame_times(answer: Any, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    # The hop fits into the second clip exactly, and its last frame lies at the end.
+    for rest in (0.7, 0.0):
+        last, hop = int(rng.integers(30, 90)), int(rng.choice([128, 256, 512]))
+        sr = int(rng.choice([8000, 16000, 44100]))
+        n_samples = last * hop + int(rest * hop)
+        expected = np.linspace(0, last * hop / sr, last + 1)
+        step = hop / sr
+        compare(
+            call(answer, n_samples, sr, hop),
+            expected,
+            {
+                "the last frame is missing: from the first frame to the last there are "
+                "n hops, but n + 1 frames": expected[:-1],
+                "one frame too many: the middle of the last one lies beyond the end of "
+                "the clip": np.append(expected, expected[-1] + step),
+                "frame 0 is missing: its middle lies at 0 s": expected[1:],
+                "this is one hop late: the middle of frame 0 lies at 0 s": (
+                    expected + step
+                ),
+                "this is half a frame late: 0 s is where frame 0 has its middle, not "
+                "where it begins": expected + 1024 / sr,
+                "these are times in samples: there are `sr` samples in each second": (
+                    expected * sr
+                ),
+                "these are the numbers of the frames: tell when they are, in seconds": (
+                    expected / step
+                ),
+                "this is upside down: the higher the sample rate, the shorter a hop": (
+                    expected / step**2
+                ),
+                "this is how many frames there are: return the time of each": last + 1,
+                "this spreads the frames evenly up to the clip's end: the step from "
+                "one to the next is always one hop": (
+                    np.linspace(0, n_samples / sr, last + 1)
+                ),
+            },
+            what="the array of times",
+            hint="Frame i has its middle i hops after the start of the clip.",
+        )
+
+
+@question(
+    "2.2",
+    points=1,
+    level="first steps",
+    trains="levels of powers, and what to do with silence",
+)
+def power_to_level(answer: Any, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    for shape in ((20,), (2, 5, 2)):
+        floor = rng.uniform(-100, -60)
+        offset = np.append(rng.uniform(-25, 50, 17), [-30.0, 1.0, 55.0])
+        level = floor + rng.permutation(offset).reshape(shape)
+        power = 10 ** (level / 10)
+        if len(shape) > 1:
+            power[level == level.min()] = 0.0
+        expected = np.clip(level, floor, None)
+        compare(
+            call(answer, power, floor),
+            expected,
+            {
+                "20 times the logarithm is for pressures: for powers it is 10 times": (
+                    np.clip(2 * level, floor, None)
+                ),
+                "twice what it should be: 20 times the logarithm is not for powers": (
+                    2 * expected
+                ),
+                "the floor is missing: raise every level below `floor_db` to it (it is "
+                "a level in dB, not a power)": level,
+                "this lowers what is above the floor: raise what is below": (
+                    np.clip(level, None, floor)
+                ),
+                "the floor is half of `floor_db`: it is the level of a power, too": (
+                    np.clip(level, floor / 2, None)
+                ),
+                "this has a power added to all: levels above the floor should stay as "
+                "they are": 10 * np.log10(power + 10 ** (floor / 10)),
+                "np.log is the natural logarithm: dB use that to the base 10": (
+                    expected * np.log(10)
+                ),
+                "0 dB is a power of 1, not the loudest value": expected - level.max(),
+            },
+            what="the level",
+            hint="A tenth of the power is 10 dB less. Look at levels below the floor.",
+        )
+
+
+@question(
+    "2.3",
+    points=2,
+    level="practice",
+    trains="pooling over time, along the right axis",
+)
+def loudest_frames(answer: Any, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    for _ in range(2):
+        n_clips, n_bands, n_frames, k = rng.integers((3, 9, 20, 3), (7, 15, 40, 6))
+        S = rng.uniform(-80, -10, (n_clips, n_bands, n_frames))
+        falling = -np.sort(-S, axis=2)
+        loudness_of_frames = S.sum(axis=1, keepdims=True)
+        kth = -np.sort(-loudness_of_frames, axis=2)[:, :, k - 1 : k]
+        compare(
+            call(answer, S, int(k)),
+            [[sum(sorted(band)[-k:]) / k for band in clip] for clip in S.tolist()],
+            {
+                "these are the quietest frames: np.sort sorts from low to high": (
+                    falling[:, :, n_frames - k :].mean(axis=2)
+                ),
+                "this averages the loudest bands of each frame: frames are the last "
+                "axis": -np.sort(-S, axis=1)[:, :k].mean(axis=1),
+                "these are the last frames of the clip, not the loudest: sort them "
+                "first": S[:, :, n_frames - k :].mean(axis=2),
+                "these are the first frames of the clip, not the loudest: sort them "
+                "first": S[:, :, :k].mean(axis=2),
+                "this is one frame only, the k-th loudest: average it with those that "
+                "are louder": falling[:, :, k - 1],
+                "this is the sum of the loudest frames: take their mean": (
+                    falling[:, :, :k].sum(axis=2)
+                ),
+                "this is the maximum: take the k loudest frames": falling[:, :, 0],
+                "this is the mean over all frames: take the k loudest only": (
+                    S.mean(axis=2)
+                ),
+                "these are the same frames for all bands: each band has loudest frames "
+                "of its own": (np.mean(S, axis=2, where=loudness_of_frames >= kth)),
+            },
+            what="the array of features",
+            hint="Sort the frames of each band, and take the mean of the k highest.",
+        )
+
+
+@question(
+    "2.4",
+    points=2,
+    level="practice",
+    trains="standardising without looking at the test clips",
+)
+def standardise(answer: Any, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    for _ in range(2):
+        quarter, n_test, n_features = rng.integers((3, 6, 4), (6, 11, 9)).tolist()
+        # Columns of mean 0 and standard deviation 1: 0.36 and 1.64 have the mean 1.
+        root = np.sqrt(1.64)
+        column = np.repeat([-root, -0.6, 0.6, root], quarter)
+        z_train = rng.permuted(np.tile(column, (n_features, 1)), axis=1).T
+        z_test = rng.uniform(-1, 5, (n_test, n_features))
+        spread = rng.uniform(2, 9, n_features)
+        centre = rng.uniform(-60, -20, n_features)
+        train, test = centre + spread * z_train, centre + spread * z_test
+        both = np.concatenate([train, test])
+        rows = test - test.mean(axis=1, keepdims=True)
+        compare(
+            call(answer, train, test),
+            z_test,
+            {
+                "this uses the test clips' own mean and standard deviation: the future "
+                "must not leak into the scaling": (
+                    (test - test.mean(axis=0)) / test.std(axis=0)
+                ),
+                "this uses the mean and standard deviation of all clips together: take "
+                "those of the training clips only": (
+                    (test - both.mean(axis=0)) / both.std(axis=0)
+                ),
+                "these are the standardised training clips: return the test clips": (
+                    z_train
+                ),
+                "the mean is gone, but this has not been divided by the standard "
+                "deviation": spread * z_test,
+                "the mean has not been subtracted": test / spread,
+                "this is divided by the variance: its root is the standard deviation": (
+                    z_test / spread
+                ),
+                "this standard deviation is divided by n - 1 inside: the question asks "
+                "for n, the default of np.std": (
+                    z_test * np.sqrt(1 - 1 / (4 * quarter))
+                ),
+                "this scales each clip by itself: mean and standard deviation are those "
+                "of a feature, over the training clips": (
+                    rows / test.std(axis=1, keepdims=True)
+                ),
+                "this uses one mean and standard deviation for all features together: "
+                "each feature has its own": (test - train.mean()) / train.std(),
+            },
+            what="the array of standardised test clips",
+            hint="Mean and standard deviation: of each column of X_train.",
+        )
+
+
+@question(
+    "2.5",
+    points=3,
+    level="design",
+    trains="comparing two features fairly",
+    is_function=False,
+)
+def advantage(answer: Any, seed: int) -> None:
+    clips = exercise_clips(2, seed)
+    pooled = _pooled(seed)
+    train, test = clips.is_train, ~clips.is_train
+    every = train | test
+    normal, abnormal = test & ~clips.is_anomaly, clips.is_anomaly
+
+    def means(X: np.ndarray, fitted_to: np.ndarray, among: np.ndarray) -> np.ndarray:
+        """Mean score of the abnormal clips, and of the normal ones."""
+        distance = np.abs(X - X[fitted_to].mean(axis=0)) / X[fitted_to].std(axis=0)
+        return np.array([distance[abnormal].mean(), distance[among].mean()])
+
+    def ratio_of_contrasts(fitted_to: np.ndarray, among: np.ndarray) -> float:
+        mean, loudest = (means(X, fitted_to, among) for X in pooled)
+        return loudest[0] * mean[1] / (loudest[1] * mean[0])
+
+    def signed(X: np.ndarray) -> float:
+        z = (X - X[train].mean(axis=0)) / X[train].std(axis=0)
+        return z[abnormal].mean() / z[normal].mean()
+
+    if isinstance(answer, np.ndarray) and answer.ndim > 0:
+        raise Wrong("the advantage is one number: one contrast divided by the other")
+    mean, loudest = (means(X, train, normal) for X in pooled)
+    expected = ratio_of_contrasts(train, normal)
+    compare(
+        answer,
+        expected,
+        {
+            "this is upside down: divide by the contrast with the mean over time": (
+                1 / expected
+            ),
+            "this is the contrast of the loudest frames alone: divide it by the "
+            "contrast with the mean over time": loudest[0] / loudest[1],
+            "the scaling is fitted to the test clips: only training clips may set it": (
+                ratio_of_contrasts(test, normal)
+            ),
+            "the scaling is fitted to all clips: only training clips may set it": (
+                ratio_of_contrasts(every, normal)
+            ),
+            "this counts the training clips among the normal ones: they have set the "
+            "scale, so they score too low": (
+                ratio_of_contrasts(train, ~clips.is_anomaly)
+            ),
+            "these are differences of mean scores: a contrast divides one by the other": (
+                -np.diff(loudest).item() / -np.diff(mean).item()
+            ),
+            "these scores keep the sign of the features, and too loud cancels too "
+            "quiet: take absolute values": signed(pooled[1]) / signed(pooled[0]),
+        },
+        what="the advantage",
+        hint="Check 2.3 and 2.4 first, then go through the steps one by one.",
+        tolerance=1e-3,
+    )
+
+
+@lru_cache(maxsize=2)
+def _pooled(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean over time, and mean of the three loudest frames."""
+    clips = exercise_clips(2, seed)
+    S = log_mel_spectrogram(clips.audio, clips.sr)
+    return S.mean(axis=2), -np.sort(-S, axis=2)[:, :, :3].mean(axis=2)

@@ -1,0 +1,94 @@
+"""What tests in a real browser share: finding Chromium, and listening to its complaints.
+
+Playwright and axe are imported when they are used: without them, the other tests run.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--autoplay-policy=no-user-gesture-required",
+]
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start Chromium, or skip the test where there is none.
+
+    Who names one in the environment variable CHROMIUM wants these tests to run: then
+    nothing is skipped.
+    """
+    wanted = os.environ.get("CHROMIUM")
+    program = wanted or next(filter(None, map(shutil.which, NAMES)), None)
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        if wanted:
+            raise
+        pytest.skip("the Python package playwright is not installed")
+    if program is None:
+        pytest.skip(f"no browser: none of {', '.join(NAMES)} is on the PATH")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+def complaints(page: Page) -> list[str]:
+    """Return a list that fills with errors and requests of a page from now on."""
+    found = []
+    page.on("pageerror", lambda error: found.append(f"error: {error}"))
+    page.on(
+        "console",
+        lambda message: (
+            found.append(f"console: {message.text}")
+            if message.type in ("error", "warning")
+            else None
+        ),
+    )
+    page.on(
+        "request",
+        lambda request: (
+            None
+            if request.url.startswith(("data:", "file:", "about:"))
+            else found.append(f"request: {request.url}")
+        ),
+    )
+    return found
+
+
+def barriers(page: Page, within: str | None = None) -> list[str]:
+    """Name what axe finds to be serious or critical for readers with disabilities."""
+    try:
+        from axe_playwright_python.sync_playwright import Axe
+    except ImportError:
+        if os.environ.get("CHROMIUM"):
+            raise
+        pytest.skip("the Python package axe-playwright-python is not installed")
+    return [
+        f"{violation['id']}: {node['html'][:200]}"
+        for violation in Axe().run(page, context=within).response["violations"]
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ]
+
+
+def overflow(page: Page) -> int:
+    """How many pixels a page is wider than its window."""
+    return page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )

@@ -1,0 +1,221 @@
+"""Typical wrong answers to sheet 5, each with a part of the sentence it must get."""
+
+from itertools import combinations
+from math import ceil
+
+import numpy as np
+
+
+def ratios(alarm, real):
+    """Precision, recall and F1."""
+    precision, recall = real[alarm].mean(), alarm[real].mean()
+    return precision, recall, 2 / (1 / precision + 1 / recall)
+
+
+def swapped(real, scores, threshold):
+    precision, recall, f1 = ratios(scores > threshold, real)
+    return recall, precision, f1
+
+
+def arithmetic(real, scores, threshold):
+    precision, recall, _ = ratios(scores > threshold, real)
+    return precision, recall, (precision + recall) / 2
+
+
+def accuracy(real, scores, threshold):
+    precision, recall, _ = ratios(scores > threshold, real)
+    return precision, recall, ((scores > threshold) == real).mean()
+
+
+def false_alarm_rate(real, scores, threshold):
+    precision, _, f1 = ratios(scores > threshold, real)
+    return precision, (scores > threshold)[~real].mean(), f1
+
+
+def by_all_clips(real, scores, threshold):
+    share = np.mean((scores > threshold) & real)
+    return share, share, share
+
+
+def pairs(abnormal, normal):
+    return (np.asarray(abnormal)[:, np.newaxis] > normal).sum()
+
+
+def all_pairs(abnormal, normal):
+    """Pairs in the right order for each way to pick, and for the real one."""
+    every = np.append(abnormal, normal)
+    ways = combinations(range(len(every)), len(abnormal))
+    won = [pairs(every[list(way)], np.delete(every, way)) for way in ways]
+    return np.array(won), pairs(abnormal, normal)
+
+
+def strictly(normal, abnormal):
+    won, real = all_pairs(abnormal, normal)
+    return (won > real).mean()
+
+
+def fewer(normal, abnormal):
+    won, real = all_pairs(abnormal, normal)
+    return (won < real).mean()
+
+
+def at_most(normal, abnormal):
+    won, real = all_pairs(abnormal, normal)
+    return (won <= real).mean()
+
+
+def two_sided(normal, abnormal):
+    won, real = all_pairs(abnormal, normal)
+    return 2 * (won >= real).mean()
+
+
+def one_more(normal, abnormal):
+    won, real = all_pairs(abnormal, normal)
+    return (1 + (won >= real).sum()) / (1 + len(won))
+
+
+def as_auc(normal, abnormal):
+    return pairs(abnormal, normal) / (len(normal) * len(abnormal))
+
+
+def count(normal, abnormal):
+    won, real = all_pairs(abnormal, normal)
+    return (won >= real).sum()
+
+
+def place(scores, rate, shift=0):
+    k = ceil((1 - rate) * (len(scores) + 1)) + shift
+    return np.sort(scores)[k - 1] if k <= len(scores) else np.inf
+
+
+def n_for_n_plus_one(scores, rate):
+    return np.sort(scores)[ceil((1 - rate) * len(scores)) - 1]
+
+
+def unsorted(scores, rate):
+    return scores[ceil((1 - rate) * (len(scores) + 1)) - 1]
+
+
+def lower_end(scores, rate):
+    return np.sort(scores)[ceil(rate * (len(scores) + 1)) - 1]
+
+
+def highest_if_few(scores, rate):
+    return min(place(scores, rate), scores.max())
+
+
+def stops_if_few(scores, rate):
+    return np.sort(scores)[ceil((1 - rate) * (len(scores) + 1)) - 1]
+
+
+def summary(aucs, ddof=1):
+    return aucs.mean(), aucs.min(), aucs.std(ddof=ddof)
+
+
+def best(aucs):
+    return aucs.mean(axis=1).argmax()
+
+
+def with_maximum(validation, test):
+    chosen = test[best(validation)]
+    return chosen.mean(), chosen.max(), chosen.std(ddof=1)
+
+
+def luckiest(validation, test):
+    return summary(test[validation.max(axis=1).argmax()])
+
+
+def distance(known, rows):
+    """Mean squared distance in standard deviations."""
+    return (((rows - known.mean(axis=0)) / known.std(axis=0)) ** 2).mean(axis=1)
+
+
+def signed(known, rows):
+    return ((rows - known.mean(axis=0)) / known.std(axis=0)).mean(axis=1)
+
+
+def unscaled(known, rows):
+    return ((rows - known.mean(axis=0)) ** 2).sum(axis=1)
+
+
+def mahalanobis(known, rows):
+    offset = rows - known.mean(axis=0)
+    return np.sum(offset @ np.linalg.inv(np.cov(known.T)) * offset, axis=1)
+
+
+def alarms(score):
+    """A detector with an honest threshold."""
+
+    def detect(train, new):
+        fold = np.arange(len(train)) % 4
+        held_out = [score(train[fold != i], train[fold == i]) for i in range(4)]
+        return score(train, new) > place(np.concatenate(held_out), 0.1)
+
+    return detect
+
+
+def fitted_to(train, new):
+    known = mahalanobis(train, train)
+    return mahalanobis(train, new) > place(known, 0.1)
+
+
+def simple_but_fitted_to(train, new):
+    return distance(train, new) > place(distance(train, train), 0.1)
+
+
+def from_new(train, new):
+    scores = distance(train, new)
+    return scores > np.quantile(scores, 0.9)
+
+
+MISTAKES = {
+    "5.1": [
+        (swapped, "mixed up"),
+        (arithmetic, "arithmetic mean"),
+        (accuracy, "accuracy"),
+        (false_alarm_rate, "false-alarm rate"),
+        (by_all_clips, "number of all clips"),
+        (lambda real, s, t: ratios(s >= t, real), "exactly at the threshold"),
+        (lambda real, s, t: ratios(s < t, real), "below the threshold"),
+        (lambda real, s, t: ratios(s > t, ~real), "normal clips as those"),
+    ],
+    "5.2": [
+        (strictly, "just as many"),
+        (fewer, "1 minus"),
+        (at_most, "at most as many"),
+        (two_sided, "both directions"),
+        (one_more, "drawn at random"),
+        (as_auc, "this is the AUC"),
+        (count, "number of ways"),
+    ],
+    "5.3": [
+        (n_for_n_plus_one, "one place too low"),
+        (lambda s, rate: place(s, rate, 1), "one place too high"),
+        (lambda s, rate: np.quantile(s, 1 - rate), "np.quantile"),
+        (unsorted, "sort"),
+        (lower_end, "lower end"),
+        (lambda s, rate: s.max(), "the highest score"),
+        (highest_if_few, "return infinity"),
+        (stops_if_few, "with IndexError"),
+    ],
+    "5.4": [
+        (lambda v, t: summary(t[best(t)]), "chosen by the test"),
+        (luckiest, "luckiest seed"),
+        (lambda v, t: summary(v[best(v)]), "validation AUCs"),
+        (lambda v, t: summary(t[best(v)], ddof=0), "ddof"),
+        (with_maximum, "maximum"),
+        (lambda v, t: summary(t[best(v.T)]), "over the settings"),
+        (lambda v, t: summary(t), "all settings"),
+    ],
+    "5.5": [
+        (fitted_to, "was fitted to"),
+        (simple_but_fitted_to, "too many: were all scores"),
+        (from_new, "together with it"),
+        (lambda train, new: np.zeros(len(new), dtype=bool), "no abnormal clip"),
+        (lambda a, b: ~alarms(distance)(a, b), "other way round"),
+        (alarms(unscaled), "small numbers"),
+        (alarms(signed), "too low"),
+        (distance, "True or False"),
+        (lambda a, b: np.flatnonzero(alarms(distance)(a, b)), "for each new clip"),
+    ],
+}

@@ -1,0 +1,154 @@
+"""Typical wrong answers to sheet 6, each with a part of the sentence it must get."""
+
+from pathlib import Path
+
+import librosa
+import numpy as np
+import soundfile
+
+from esa4_helpers import anomaly_score, auc, auc_interval, make_detector
+
+
+def read(folder, sr, *, reverse=False, mono=np.mean):
+    """Read a folder right, but for what is asked for."""
+    clips = []
+    for file in sorted(Path(folder).glob("*.wav"), reverse=reverse):
+        audio, rate = soundfile.read(file, always_2d=True)
+        clips.append(librosa.resample(mono(audio, axis=1), orig_sr=rate, target_sr=sr))
+    return cut_to_shortest(clips)
+
+
+def cut_to_shortest(clips):
+    return np.stack([clip[: min(map(len, clips))] for clip in clips])
+
+
+def unmixed(audio, axis):
+    return audio[:, 0]
+
+
+def at_the_default_rate(folder, sr):
+    files = sorted(Path(folder).glob("*.wav"))
+    return cut_to_shortest([librosa.load(file)[0] for file in files])
+
+
+def at_the_rate_of_each_file(folder, sr):
+    files = sorted(Path(folder).glob("*.wav"))
+    return cut_to_shortest([librosa.load(file, sr=None)[0] for file in files])
+
+
+def padded(folder, sr):
+    files = sorted(Path(folder).glob("*.wav"))
+    clips = [librosa.load(file, sr=sr)[0] for file in files]
+    longest = max(map(len, clips))
+    return np.stack([np.pad(clip, (0, longest - len(clip))) for clip in clips])
+
+
+def cut(recordings, n, *, step=None, stop=None, pad=False):
+    """Cut right, but for what is asked for."""
+    if pad:
+        missing = -recordings.shape[1] % n
+        recordings = np.pad(recordings, ((0, 0), (0, missing)))
+    stop = recordings.shape[1] - n + 1 if stop is None else stop
+    starts = range(0, stop, step or n)
+    return np.stack([r[i : i + n] for r in recordings for i in starts])
+
+
+def straddling(recordings, n):
+    samples = recordings.ravel()
+    return samples[: len(samples) // n * n].reshape(-1, n)
+
+
+def in_turn(recordings, n):
+    starts = range(0, recordings.shape[1] - n + 1, n)
+    return np.concatenate([recordings[:, i : i + n] for i in starts])
+
+
+def stacked(recordings, n):
+    return cut(recordings, n).reshape(len(recordings), -1, n)
+
+
+def table(score, fit=lambda train, test, y: train, end=0):
+    """Report right, but for what is asked for."""
+
+    def answer(names, train, test, is_anomaly, sr):
+        result = {}
+        for name in names:
+            known = fit(train, test, is_anomaly)
+            values = score(make_detector(name, sr=sr).fit(known), test)
+            low_and_high = auc_interval(is_anomaly, values)
+            result[name] = [auc(is_anomaly, values), low_and_high[end]]
+        return result
+
+    return answer
+
+
+def all_clips(train, test, is_anomaly):
+    return np.concatenate([train, test])
+
+
+def all_normal_clips(train, test, is_anomaly):
+    return np.concatenate([train, test[~is_anomaly]])
+
+
+def watch(name, *, known=False, on_new=False, sign=1):
+    """A watchman as it should be, but for what is asked for."""
+
+    def answer(normal, new, sr, every, per_day):
+        rate = per_day * every / (24 * 60 * 60)
+        first, rest = normal[::2], normal[1::2]
+        detector = make_detector(name, sr=sr).fit(first)
+        clips = new if on_new else first if known else rest
+        threshold = np.quantile(anomaly_score(detector, clips), 1 - rate)
+        return sign * anomaly_score(detector, new) > sign * threshold
+
+    return answer
+
+
+MISTAKES = {
+    "6.1": [
+        (lambda folder, sr: read(folder, sr, reverse=True), "not in the order"),
+        (at_the_default_rate, "22050 Hz"),
+        (at_the_rate_of_each_file, "of the files themselves"),
+        (lambda folder, sr: read(folder, sr, mono=unmixed), "left channel"),
+        (lambda folder, sr: read(folder, sr, mono=np.sum), "sum of the channels"),
+        (lambda folder, sr: read(folder, sr).T, "one row for each file"),
+        (padded, "cut the others"),
+        (lambda folder, sr: 32768 * read(folder, sr), "between -1 and 1"),
+    ],
+    "6.2": [
+        (lambda x, n: cut(x, n, pad=True), "padded"),
+        (lambda x, n: cut(x, n, step=n // 2), "overlap"),
+        (lambda x, n: cut(x, n, stop=x.shape[1] - n), "one too few"),
+        (straddling, "begin in one recording"),
+        (in_turn, "first clips of all recordings"),
+        (stacked, "two dimensions"),
+        (lambda x, n: cut(x, n).T, "one row for each clip"),
+    ],
+    "6.3": [
+        (table(anomaly_score, all_clips), "heard the test clips"),
+        (table(anomaly_score, all_normal_clips), "the normal test clips, too"),
+        (table(lambda d, x: d.score_samples(x)), "turn the sign"),
+        (table(anomaly_score, end=1), "upper end"),
+        (table(lambda d, x: -d.predict(x)), "labels, not scores"),
+        (lambda names, *_: [[1.0, 0.5] for _ in names], "a dict"),
+        (lambda names, *_: {"other": [1.0, 0.5]}, "one entry for each"),
+    ],
+    "6.4": [
+        (watch("mahalanobis", known=True), "clips that the detector knows"),
+        (watch("mahalanobis", on_new=True), "taken from the new clips"),
+        (watch("mahalanobis", sign=-1), "the wrong way round"),
+        (watch("loudness"), "nearly deaf"),
+        (
+            lambda normal, new, sr, *_: (
+                make_detector("mahalanobis", sr=sr).fit(normal).predict(new) == -1
+            ),
+            "however many are accepted",
+        ),
+        (
+            lambda normal, new, sr, *_: anomaly_score(
+                make_detector("loudness", sr=sr).fit(normal), new
+            ),
+            "True or False for each",
+        ),
+    ],
+}

@@ -1,0 +1,306 @@
+"""What holds for every question of every sheet, and for the checks themselves."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import jupytext
+import nbformat
+import numpy as np
+import pytest
+
+from esa4_helpers import exercises
+from esa4_helpers.exercises import (
+    SHEETS,
+    Question,
+    Wrong,
+    call,
+    check,
+    compare,
+    exercise_clips,
+    exercise_seed,
+    explain,
+    question,
+    questions,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+tool = load(ROOT / "tools" / "exercises.py")
+QUESTIONS = {id: q for sheet in SHEETS for id, q in questions(sheet).items()}
+MISTAKES = {
+    id: wrong
+    for sheet in SHEETS
+    for id, wrong in load(
+        ROOT / "tests" / "mistakes" / f"sheet{sheet}.py"
+    ).MISTAKES.items()
+}
+
+
+def source_of(sheet: int) -> Path:
+    return next(
+        path for path in tool.sources() if path.stem.startswith(f"sheet{sheet}")
+    )
+
+
+def notebook_of(sheet: int) -> nbformat.NotebookNode:
+    path = tool.NOTEBOOKS / f"{source_of(sheet).stem}.ipynb"
+    return nbformat.read(path, as_version=4)
+
+
+def run(notebook: nbformat.NotebookNode, seed: int) -> dict[str, Any]:
+    """What the cells of a sheet leave behind when its clips come from a seed."""
+    namespace: dict[str, Any] = {}
+    before = os.environ.get("ESA4_EXERCISE_SEED")
+    os.environ["ESA4_EXERCISE_SEED"] = str(seed)
+    try:
+        for cell in notebook.cells:
+            if cell.cell_type == "code" and "google.colab" not in cell.source:
+                exec(cell.source, namespace)
+    finally:
+        if before is None:
+            del os.environ["ESA4_EXERCISE_SEED"]
+        else:
+            os.environ["ESA4_EXERCISE_SEED"] = before
+    return namespace
+
+
+@pytest.fixture(scope="module")
+def solved() -> Callable[[int, int], dict[str, Any]]:
+    """The sheets with their solutions, run once for each seed."""
+    done = {}
+
+    def get(sheet: int, seed: int) -> dict[str, Any]:
+        if (sheet, seed) not in done:
+            done[sheet, seed] = run(jupytext.read(source_of(sheet)), seed)
+        return done[sheet, seed]
+
+    return get
+
+
+@pytest.fixture(params=QUESTIONS)
+def asked(request: pytest.FixtureRequest) -> Question:
+    return QUESTIONS[request.param]
+
+
+def sheet_of(asked: Question) -> int:
+    return int(asked.id.split(".")[0])
+
+
+class TestEveryQuestion:
+    @pytest.mark.parametrize("seed", [0, 1, 2026])
+    def test_takes_the_solution(self, asked, solved, seed):
+        answer = solved(sheet_of(asked), seed)[asked.name]
+        assert explain(asked.id, answer, seed) is None
+
+    def test_knows_at_least_two_mistakes_by_sentences_of_their_own(self, asked):
+        assert len(MISTAKES[asked.id]) >= 2
+        sentences = [part for _, part in MISTAKES[asked.id]]
+        assert len(set(sentences)) == len(sentences)
+
+    @pytest.mark.parametrize("seed", [0, 7])
+    def test_answers_each_mistake_with_its_sentence(self, asked, seed):
+        for wrong, part in MISTAKES[asked.id]:
+            if not asked.is_function:
+                wrong = wrong(exercise_clips(sheet_of(asked), seed))
+            told = explain(asked.id, wrong, seed)
+            assert told is not None
+            assert part in told
+
+    def test_refuses_what_another_seed_made_right(self, asked, solved):
+        answer = solved(sheet_of(asked), 0)[asked.name]
+        if not asked.is_function:
+            assert explain(asked.id, answer, 1) is not None
+            return
+        returned = []
+
+        def remembering(*arguments: Any) -> Any:
+            returned.append(answer(*arguments))
+            return returned[-1]
+
+        assert explain(asked.id, remembering, 0) is None
+        for constant in returned:
+            assert explain(asked.id, lambda *_, c=constant: c, 1) is not None
+        again = iter([*returned, *returned])
+        assert explain(asked.id, lambda *_: next(again), 1) is not None
+
+    @pytest.mark.parametrize("nothing", [..., None, "text", [], np.nan, {}])
+    def test_answers_nonsense_in_a_sentence(self, asked, nothing):
+        told = explain(asked.id, (lambda *_: nothing), 0)
+        assert told is not None
+        assert explain(asked.id, nothing, 0) is not None
+
+    def test_answers_a_function_that_stops(self, asked):
+        def stops(*_: Any) -> None:
+            raise KeyError("oops")
+
+        told = explain(asked.id, stops, 0)
+        assert "KeyError" in told if asked.is_function else "asks for a value" in told
+
+
+class TestEverySheet:
+    @pytest.fixture(params=SHEETS)
+    def sheet(self, request: pytest.FixtureRequest) -> int:
+        return request.param
+
+    def test_notebook_is_made_from_its_source(self, sheet):
+        """After a change of a source: make exercises."""
+        made = tool.student_notebook(source_of(sheet))
+        assert nbformat.writes(made) == nbformat.writes(notebook_of(sheet))
+
+    def test_untouched_it_reaches_every_check_and_passes_none(self, sheet, capsys):
+        run(notebook_of(sheet), 0)
+        lines = [
+            line
+            for line in capsys.readouterr().out.splitlines()
+            if re.match(r"\d\.\d", line)
+        ]
+        assert [line.split(":")[0] for line in lines] == list(questions(sheet))
+        assert not any("right!" in line for line in lines)
+
+    def test_says_of_each_question_what_it_is_worth_and_trains(self, sheet):
+        text = "\n".join(c.source for c in notebook_of(sheet).cells)
+        for id, of in questions(sheet).items():
+            points = f"{of.points} point" + "s" * (of.points > 1)
+            assert re.search(
+                rf"^## {re.escape(id)} .+\n\n\*{points} · {of.level} · "
+                rf"trains: {re.escape(of.trains)}\*$",
+                text,
+                re.MULTILINE,
+            ), id
+            assert f'check("{id}", {of.name})' in text
+        total = sum(of.points for of in questions(sheet).values())
+        assert f"**Points**: {total}." in text
+
+    def test_solution_is_in_nothing_that_students_get(self, sheet):
+        given = "\n".join(
+            path.read_text(encoding="utf-8")
+            for folder, pattern in (("esa4_helpers", "*.py"), ("book", "*.py"))
+            for path in (ROOT / folder).rglob(pattern)
+        ) + "\n".join(
+            cell.source
+            for path in (ROOT / "book").rglob("*.ipynb")
+            for cell in nbformat.read(path, as_version=4).cells
+        )
+        lines = solution_lines(source_of(sheet))
+        assert len(lines) >= len(questions(sheet))
+        assert [line for line in lines if line in given] == []
+
+
+def solution_lines(source: Path) -> list[str]:
+    """The lines of code that are cut out of a source."""
+    lines, inside = [], False
+    for line in source.read_text(encoding="utf-8").splitlines():
+        if line.strip().startswith("# BEGIN SOLUTION"):
+            inside = True
+        elif line.strip() == "# END SOLUTION":
+            inside = False
+        elif line.endswith("# SOLUTION"):
+            lines.append(line.removesuffix("# SOLUTION").strip())
+        elif inside and line.strip() and not line.strip().startswith("#"):
+            lines.append(line.strip())
+    return [line for line in lines if re.search(r"\w", line)]
+
+
+def test_there_are_enough_questions_from_first_steps_to_design():
+    assert len(QUESTIONS) >= 24
+    levels = [asked.level for asked in QUESTIONS.values()]
+    assert min(map(levels.count, exercises.LEVELS)) >= 4
+    assert [len(questions(sheet)) >= 3 for sheet in SHEETS] == [True] * len(SHEETS)
+
+
+class TestClips:
+    def test_come_from_the_seed_of_the_environment(self, monkeypatch):
+        monkeypatch.setenv("ESA4_EXERCISE_SEED", "5")
+        assert exercise_seed() == 5
+        np.testing.assert_array_equal(
+            exercise_clips(1).audio, exercise_clips(1, 5).audio
+        )
+        assert not np.array_equal(
+            exercise_clips(1, 4).audio[0, :100], exercise_clips(1, 5).audio[0, :100]
+        )
+
+    def test_each_sheet_has_its_own(self):
+        assert not np.array_equal(
+            exercise_clips(1, 0).audio[0, :100], exercise_clips(2, 0).audio[0, :100]
+        )
+
+    @pytest.mark.parametrize("text", ["-1", "1.5", "seven"])
+    def test_an_impossible_seed_is_refused(self, monkeypatch, text):
+        monkeypatch.setenv("ESA4_EXERCISE_SEED", text)
+        with pytest.raises(ValueError, match=f"ESA4_EXERCISE_SEED.*{text}"):
+            exercise_seed()
+
+    def test_what_is_not_there_is_refused(self):
+        for wrong in (0, 99):
+            with pytest.raises(ValueError, match=f"no sheet {wrong}"):
+                exercise_clips(wrong)
+        for wrong in ("1.99", "0.1", "one", "9.1"):
+            with pytest.raises(ValueError, match=f"no question '{wrong}'"):
+                check(wrong, 3)
+        with pytest.raises(ValueError, match="level must be one of"):
+            question("1.1", points=1, level="hard", trains="")
+
+
+class TestCheck:
+    def test_says_right_and_how_many_points(self, solved, capsys):
+        check("1.1", solved(1, 0)["duration"])
+        check("1.2", solved(1, 0)["rms_level"])
+        said = capsys.readouterr().out.splitlines()
+        assert said == ["1.1: right! 1 point", "1.2: right! 2 points"]
+
+    def test_tells_a_function_from_a_value(self):
+        assert "without brackets" in explain("1.1", 2.5)
+        assert "asks for a value" in explain("1.5", lambda: 3)
+
+    def test_spoils_no_input(self):
+        def spoils(x: np.ndarray) -> float:
+            x[:] = 0
+            return 1.0
+
+        x = np.ones(3)
+        assert call(spoils, x) == 1
+        assert x.sum() == 3
+
+
+class TestCompare:
+    def test_right_is_right_within_the_tolerance(self):
+        compare(np.float32([1, 2]), [1.00001, 2.0])
+        compare(2, 2.0)
+        compare([True, False], np.array([True, False]))
+        with pytest.raises(Wrong, match="right form but not the right value"):
+            compare([1.0, 2.0], [1.01, 2.0])
+
+    @pytest.mark.parametrize(
+        ("answer", "told"),
+        [
+            ([1.0, 2.0, 3.0], r"shape \(2,\), and has \(3,\)"),
+            ([1.0, np.nan], "finite"),
+            (["a", "b"], "array of numbers"),
+            ([[1], [1, 2]], "one array of numbers"),
+            ([1.0, 3.0], "not the right value. Look again"),
+            ([2.0, 1.0], "sort them"),
+            (None, "is of the type NoneType"),
+        ],
+    )
+    def test_wrong_is_answered(self, answer, told):
+        with pytest.raises(Wrong, match=told):
+            compare(answer, [1.0, 2.0], {"sort them": [2.0, 1.0]}, hint="Look again")
+
+    def test_numbers_are_no_truth_values(self):
+        with pytest.raises(Wrong, match="True or False, and is int64"):
+            compare([1, 0], np.array([True, False]))

@@ -1,0 +1,222 @@
+"""Ties chapters, API pages and glossary to each other (a Sphinx extension).
+
+The chapters are plain Markdown that must read well in Colab too. So what only the
+site can show is added here: links to the glossary, and a list of the functions used.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
+from sphinx.util.nodes import make_refnode
+
+import esa4_helpers
+
+GLOSSARY = "book/reference/glossary"
+CHAPTER = re.compile(r"book/(\d\d)_\w+")
+IMPORT = re.compile(r"^from esa4_helpers import (\([^)]*\)|.*)", re.MULTILINE)
+SETTINGS = {
+    "autodoc_default_options": {
+        "members": True,
+        "member-order": "bysource",
+        # scikit-learn's own machinery, which it adds to every class.
+        "exclude-members": ", ".join(
+            f"set_{method}_request"
+            for method in ("fit", "predict", "decision_function", "transform")
+        ),
+    },
+    # The docstrings say it in words, with shapes and units.
+    "autodoc_typehints": "none",
+    "add_module_names": False,
+    "default_role": "py:obj",
+    # Types such as "array of shape (n_clips,)" are no names that could be looked up.
+    "napoleon_use_param": False,
+    "napoleon_use_rtype": False,
+    "napoleon_custom_sections": [
+        ("Attributes", "params_style"),
+        ("Raises", "returns_style"),
+    ],
+    # What docstrings mention that has no page here.
+    "nitpick_ignore_regex": [
+        ("py:obj", r"librosa\..+|Pipeline|predict|score_samples|esa4_helpers\.sheets")
+    ],
+}
+# Where a link would disturb, or where there is one.
+NO_PROSE = (
+    nodes.title,
+    nodes.caption,
+    nodes.reference,
+    nodes.literal,
+    nodes.math,
+    nodes.FixedTextElement,
+)
+
+
+def configure(app: Sphinx, config: Config) -> None:
+    """Make the extensions used here understand this package's docstrings."""
+    for name, value in SETTINGS.items():
+        config[name] = value
+
+
+def imported_names(source: Path) -> list[str]:
+    """List what a chapter imports from the package."""
+    imports = IMPORT.findall(source.read_text(encoding="utf-8"))
+    return sorted({name for line in imports for name in re.findall(r"\w+", line)})
+
+
+def say_where_used(
+    app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]
+) -> None:
+    """Put the chapters that use a function or class below its summary."""
+    if what not in ("function", "class", "exception"):
+        return
+    module, _, name = name.rpartition(".")
+    chapters = []
+    for source in sorted(Path(app.srcdir).glob("book/[0-9]*.py")):
+        app.env.note_dependency(str(source))
+        page = f"book/{source.stem}"
+        if page in app.env.found_docs and name in imported_names(source):
+            chapters.append(f":doc:`chapter {int(source.stem[:2])} </{page}>`")
+    notes = [f"Used in: {', '.join(chapters)}."] if chapters else []
+    if name not in esa4_helpers.__all__:
+        notes.append(f"Import it from ``{module}``.")
+    lines[1:1] = ["", " ".join(notes)]
+
+
+def list_functions(app: Sphinx, doctree: nodes.document) -> None:
+    """End a chapter with what it imports, linked to the API pages."""
+    page = app.env.docname
+    source = Path(app.srcdir, f"{page}.py")
+    if not CHAPTER.fullmatch(page) or not source.exists():
+        return
+    # A change of one of these changes the page, too.
+    for file in (source, app.env.doc2path(GLOSSARY), __file__):
+        if Path(file).exists():
+            app.env.note_dependency(str(file))
+    names = imported_names(source)
+    if not names:
+        return
+    entries = nodes.bullet_list(classes=["functions"])
+    for name in names:
+        thing = getattr(esa4_helpers, name)
+        link = addnodes.pending_xref(
+            "",
+            nodes.literal("", name),
+            refdoc=page,
+            refdomain="py",
+            reftype="obj",
+            reftarget=f"{thing.__module__}.{name}",
+        )
+        summary = inspect.getdoc(thing).splitlines()[0].replace("`", "")
+        text = nodes.paragraph("", "", link, nodes.Text(f": {summary}"))
+        entries += nodes.list_item("", text)
+    doctree.next_node(nodes.section).append(
+        nodes.section(
+            "",
+            nodes.title("", "Functions of this chapter"),
+            entries,
+            ids=["functions-of-this-chapter"],
+            names=["functions of this chapter"],
+        )
+    )
+
+
+def find_in_face(
+    app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref, text: nodes.Element
+) -> nodes.Element | None:
+    """Let a name that one imports from the package lead to its module's page."""
+    name = node["reftarget"].partition(".")[0]
+    if node.get("refdomain") != "py" or name not in esa4_helpers.__all__:
+        return None
+    target = f"{getattr(esa4_helpers, name).__module__}.{name}"
+    return env.get_domain("py").resolve_xref(
+        env, node["refdoc"], app.builder, "obj", target, node, text
+    )
+
+
+def read_glossary(env: BuildEnvironment) -> dict[str, tuple[str, str]]:
+    """For each name of each term, its entry's anchor and the first sentence there."""
+    terms = {}
+    for entry in env.get_doctree(GLOSSARY).findall(nodes.definition_list_item):
+        definition = entry.next_node(nodes.paragraph).astext().replace("\n", " ")
+        first_sentence = re.match(r".*?\.(?=\s|$)|.*", definition)[0]
+        names = list(entry.findall(nodes.term))
+        for name in names:
+            terms[name.astext().lower()] = (names[0]["ids"][0], first_sentence)
+    return terms
+
+
+def find_any(names: list[str]) -> re.Pattern[str]:
+    """Match any of the names, in singular or plural; the group's number says which."""
+    patterns = []
+    for name in names:
+        words = r"\s+".join(map(re.escape, name.removesuffix("y").split()))
+        patterns.append(words + ("(?:y|ies)" if name.endswith("y") else "(?:s|es)?"))
+    either = "|".join(f"({pattern})" for pattern in patterns)
+    return re.compile(rf"(?<![\w-])(?:{either})(?![\w-])", re.IGNORECASE)
+
+
+def link_terms(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """Link each term's first use in a chapter to the glossary."""
+    if not CHAPTER.fullmatch(page) or GLOSSARY not in app.env.found_docs:
+        return
+    terms = read_glossary(app.env)
+    # The first that fits is taken: "anomaly score" must come before "anomaly".
+    names = sorted(terms, key=len, reverse=True)
+    pattern = find_any(names)
+    seen = set()
+
+    def link_words(text: str) -> Iterator[nodes.Node]:
+        end = 0
+        for match in pattern.finditer(text):
+            anchor, sentence = terms[names[match.lastindex - 1]]
+            if anchor in seen:
+                continue
+            seen.add(anchor)
+            yield nodes.Text(text[end : match.start()])
+            word = nodes.inline("", match[0])
+            link = make_refnode(app.builder, page, GLOSSARY, anchor, word, sentence)
+            link["classes"].append("glossary-term")
+            yield link
+            end = match.end()
+        yield nodes.Text(text[end:])
+
+    def walk(node: nodes.Element) -> None:
+        children = []
+        # A line break in the source begins a new text, even within a term.
+        for is_text, group in groupby(node, lambda n: isinstance(n, nodes.Text)):
+            if is_text:
+                children += link_words("".join(group))
+                continue
+            for child in group:
+                added = {"cell", "functions"} & set(child.get("classes", []))
+                if not added and not isinstance(child, NO_PROSE):
+                    walk(child)
+                children.append(child)
+        node[:] = children
+
+    walk(doctree)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Connect the functions above to Sphinx."""
+    app.setup_extension("sphinx.ext.autodoc")
+    app.setup_extension("sphinx.ext.napoleon")
+    app.connect("config-inited", configure)
+    # After napoleon, which takes the docstring apart.
+    app.connect("autodoc-process-docstring", say_where_used, priority=900)
+    # Before Sphinx collects the headings for the table of contents.
+    app.connect("doctree-read", list_functions, priority=100)
+    app.connect("missing-reference", find_in_face)
+    app.connect("doctree-resolved", link_terms)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
