@@ -1,11 +1,12 @@
 # make site and make test do everything from a fresh clone; make help lists the rest.
 .POSIX:
 .NOTPARALLEL:
-.PHONY: help site test lint notebooks exercises grade bench test-colab clean
+.PHONY: help site test lint notebooks exercises grade bench test-colab links clean
 
 PYTHON = python3
 VENV = .venv
 BIN = $(VENV)/bin
+FOR_SITE = $(VENV)/site
 INSTALLED = $(VENV)/installed
 
 # Without the recordings, go on with synthetic clips, and say so in one line. A wrong
@@ -33,9 +34,10 @@ help:
 	@echo "make grade SUBMISSIONS=folder    mark what students handed in"
 	@echo "make bench       measure all detectors next to the lecture's, and store the table"
 	@echo "make test-colab  run the course with Google Colab's versions"
+	@echo "make links       ask whether all addresses on the web still answer"
 	@echo "make clean       remove all that the above have made"
 
-site: $(INSTALLED)
+site: $(FOR_SITE)
 	@$(CHOOSE_CLIPS); \
 	$(BIN)/jupyter-book build . -W -n --keep-going && \
 	echo && echo "Open this page: $$PWD/_build/html/index.html"
@@ -71,12 +73,23 @@ test-colab: $(INSTALLED)
 	@$(CHOOSE_CLIPS); \
 	$(BIN)/python tools/test_colab.py
 
+links: $(FOR_SITE)
+	@$(CHOOSE_CLIPS); \
+	$(BIN)/jupyter-book build . --builder linkcheck
+
 clean:
 	rm -rf _build $(VENV) .colab .coverage .pytest_cache .ruff_cache *.egg-info
 
+INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python \
+	--constraint constraints.txt --editable .
+
 # uv installs in seconds what pip takes minutes for.
-$(INSTALLED): pyproject.toml constraints.txt
+$(FOR_SITE): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable . --group test
+	$(INSTALL) --group site
+	touch $(FOR_SITE)
+
+$(INSTALLED): $(FOR_SITE)
+	$(INSTALL) --group test
 	touch $(INSTALLED)

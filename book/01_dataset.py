@@ -55,7 +55,9 @@ if "google.colab" in sys.modules:
 import matplotlib.pyplot as plt
 import numpy as np
 
-from esa4_helpers import ClipPlayer, auc, load_dataset, peak_level, set_style
+from esa4_helpers import (
+    ClipGallery, ClipPlayer, auc, load_dataset, loudness, peak_level, set_style,
+)
 
 set_style()
 
@@ -231,6 +233,25 @@ print(f"AUC of the peak level: {auc(dataset.test.is_anomaly, baseline_scores):.2
 # squeak that is no louder than the click. And ten test clips are few. But it sets the
 # bar: **a detector that can't beat such a baseline has not earned its complexity.**
 # We will keep it beside every method.
+
+# %% [markdown]
+# ## All thirty at a glance
+#
+# Each small picture below is a clip, drawn as you will learn to draw it in chapter 2: time runs
+# to the right, pitch upwards, and bright means loud. Press one to hear it; a line shows where in
+# the picture you are. Then sort them by loudness (the RMS level, an average over the whole clip),
+# or by our anomaly score, and listen from one end to the other. Which of the two follows what
+# your ear calls faulty?
+
+# %% tags=["listen", "nbval-ignore-output"]
+distance = np.abs(peak_level(dataset.audio) - typical_level)
+groups = {
+    "training, normal": dataset.is_train,
+    "test, normal": ~dataset.is_train & ~dataset.is_anomaly,
+    "test, abnormal": dataset.is_anomaly,
+}
+keys = {"loudness (dB)": loudness(dataset.audio)[:, 0], "anomaly score (dB)": distance}
+ClipGallery(dataset.audio, dataset.sr, dataset.names, groups, keys, gain_db=18)
 
 # %% [markdown]
 # ## Summary

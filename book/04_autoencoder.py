@@ -63,9 +63,10 @@ import numpy as np
 from keras import layers
 
 from esa4_helpers import (
-    AutoencoderDetector, GMMDetector, anomaly_score, auc, build_autoencoder,
-    load_dataset, log_mel_spectrogram, peak_level, plot_roc, plot_scores,
-    plot_spectrogram, plot_training, reconstruction_error, set_style,
+    AutoencoderDetector, ErrorMapViewer, GMMDetector, ThresholdExplorer,
+    anomaly_score, auc, build_autoencoder, load_dataset, log_mel_spectrogram,
+    peak_level, plot_roc, plot_scores, plot_spectrogram, plot_training, reconstruct,
+    reconstruction_error, set_style,
 )
 
 # %% [markdown]
@@ -302,6 +303,30 @@ _ = plot_roc(y_test, profile_scores, label="error profile", ax=axes[1])
 # Now the abnormal clips lie above the normal ones. It is the same network with the same
 # errors; only the question is another.
 #
+# Look at it clip by clip: what went in, what the network made of it, and the error. Press play
+# and follow the line. Where are the bright spots of the error when you hear a click?
+
+# %% tags=["listen", "nbval-ignore-output"]
+errors = reconstruction_error(model, Z_test)
+rebuilt = reconstruct(model, Z_test) * value_range + minimum
+names, test_audio = dataset.test.names, audio[~dataset.is_train]
+ErrorMapViewer(S_test, rebuilt, errors, test_audio, sr, names, vmin=-80, vmax=-10, gain_db=18)
+
+# %% [markdown]
+# And all scores together, to move the threshold and to listen to each dot:
+
+# %% tags=["listen", "nbval-ignore-output"]
+typical_level = np.median(peak_level(dataset.train.audio))
+all_scores = {
+    "error profile": profile_scores,
+    "mean error": mean_scores,
+    "worst frame": errors.mean(axis=1).max(axis=1),
+    "peak level": np.abs(peak_level(dataset.test.audio) - typical_level),
+}
+maps = {name: errors for name in ("mean error", "worst frame")}
+ThresholdExplorer(y_test, all_scores, test_audio, sr, names, maps, gain_db=18)
+
+# %% [markdown]
 # ## Does it hold for other networks?
 #
 # One network on ten clips could be luck. Two other designs are well known, and both look
@@ -318,8 +343,8 @@ _ = plot_roc(y_test, profile_scores, label="error profile", ax=axes[1])
 # differs from our cells above in three ways, each for a reason. It standardises each mel
 # band, so that no band is neglected because it varies little. It trains on windows cut at
 # random moments, so that the network can't learn the few clips by heart. And its profile
-# holds more than one mean: the mean, the spread and several percentiles over time, of the
-# level and of the error *with its sign*, so that it also notices if something is missing,
+# holds more than one mean: mean, standard deviation, 95th percentile and maximum over time, of
+# the level and of the error *with its sign*, so that it also notices if something is missing,
 # or if only a few frames are wrong.
 #
 # For each network, three scores from the same errors:

@@ -48,7 +48,7 @@ def anomaly_map(detector: Pipeline, audio: ArrayLike) -> np.ndarray:
     Parameters
     ----------
     detector : Pipeline
-        From `make_detector`, fitted.
+        From `make_detector`, or one whose steps have the same names; fitted.
     audio : array of shape (n_clips, n_samples)
         Clips as long as those that it was fitted to, floats in [-1, 1].
 
@@ -95,7 +95,9 @@ def anomaly_map(detector: Pipeline, audio: ArrayLike) -> np.ndarray:
     S = detector["spectrogram"].transform(audio)
     judge = detector["detector"]
     if not isinstance(judge, AutoencoderDetector):
-        return _from_statistics(judge, (S,), detector["pool"].statistics)
+        statistics = detector["pool"].statistics
+        names = (statistics,) if isinstance(statistics, str) else tuple(statistics)
+        return _from_statistics(judge, (S,), names)
     if judge.score != "profile":
         return judge.error_map(S)
     return _from_statistics(judge.profile_, judge.profile_maps(S), BAND_PROFILE)

@@ -370,7 +370,12 @@ def _compiled(inputs: Any, outputs: Any, name: str, learning_rate: float) -> Any
         raise ValueError(f"learning_rate must be above 0, got {learning_rate!r}")
     keras = import_keras()
     model = keras.Model(inputs, outputs, name=name)
-    model.compile(optimizer=keras.optimizers.Adam(learning_rate), loss="mse")
+    # In trainings as short as these, most of the time is lost on preparing them: on
+    # translating the network for the processor, and on drawing up its graph a second
+    # time after the optimiser has made its variables.
+    optimiser = keras.optimizers.Adam(learning_rate)
+    optimiser.build(model.trainable_variables)
+    model.compile(optimiser, loss="mse", jit_compile=False)
     return model
 
 

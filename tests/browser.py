@@ -48,8 +48,8 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def complaints(page: Page) -> list[str]:
-    """Return a list that fills with errors and requests of a page from now on."""
+def complaints(page: Page, site: str = "file:") -> list[str]:
+    """Return a list that fills with a page's errors, and requests beyond the site."""
     found = []
     page.on("pageerror", lambda error: found.append(f"error: {error}"))
     page.on(
@@ -64,7 +64,7 @@ def complaints(page: Page) -> list[str]:
         "request",
         lambda request: (
             None
-            if request.url.startswith(("data:", "file:", "about:"))
+            if request.url.startswith(("data:", "blob:", "about:", site))
             else found.append(f"request: {request.url}")
         ),
     )

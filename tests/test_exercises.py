@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import tomllib
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -221,6 +223,29 @@ def test_there_are_enough_questions_from_first_steps_to_design():
     levels = [asked.level for asked in QUESTIONS.values()]
     assert min(map(levels.count, exercises.LEVELS)) >= 4
     assert [len(questions(sheet)) >= 3 for sheet in SHEETS] == [True] * len(SHEETS)
+
+
+def test_neither_readers_nor_the_site_get_the_tools_for_making_sheets():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    groups = settings["dependency-groups"]
+
+    def needs(group: str) -> set[str]:
+        found = set()
+        for entry in groups[group]:
+            if isinstance(entry, dict):
+                found |= needs(entry["include-group"])
+            else:
+                found.add(re.match(r"[\w-]+", entry)[0])
+        return found
+
+    optional = settings["project"]["optional-dependencies"]
+    installed = [
+        *settings["project"]["dependencies"],
+        *chain.from_iterable(optional.values()),
+    ]
+    assert "otter-grader" in needs("exercises")
+    assert "otter-grader" not in needs("site")
+    assert not any("otter" in name for name in installed)
 
 
 class TestClips:

@@ -8,6 +8,9 @@ from sklearn.pipeline import Pipeline
 
 from esa4_helpers import (
     Dataset,
+    GMMDetector,
+    LogMelSpectrogram,
+    PoolOverTime,
     anomaly_map,
     anomaly_score,
     change_mask,
@@ -163,6 +166,20 @@ def test_of_a_reconstruction_error_is_the_error_itself(hissing, score, monkeypat
     by_frame = cells.mean(axis=1)
     expected = by_frame.mean(axis=1) if score == "mean" else by_frame.max(axis=1)
     np.testing.assert_allclose(anomaly_score(detector, clips), expected)
+
+
+def test_a_pipeline_of_ones_own_has_one():
+    for statistics in ("max", ("max",)):
+        steps = [
+            ("spectrogram", LogMelSpectrogram(SR)),
+            ("pool", PoolOverTime(statistics)),
+            ("detector", GMMDetector(1)),
+        ]
+        detector = Pipeline(steps).fit(noise(24))
+        cells = anomaly_map(detector, with_gain(noise(3, 1), 8.0, 0.19, 0.25))
+        mask = np.zeros(cells.shape, bool)
+        mask[:, :, 4:11] = True
+        assert mass_inside(cells, mask).min() > 0.85
 
 
 def test_all_but_loudness_have_one():

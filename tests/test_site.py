@@ -6,12 +6,20 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from urllib.parse import unquote, urlsplit
 
+import numpy as np
 import pytest
 import yaml
+from browser import barriers, chromium, complaints, overflow
 from bs4 import BeautifulSoup
+
+from esa4_helpers import alarm_report
 
 ROOT = Path(__file__).resolve().parent.parent
 JUPYTER_BOOK = Path(sys.executable).with_name("jupyter-book")
@@ -19,7 +27,7 @@ SITE = ROOT / "_build" / "html"
 CHAPTERS = [path.stem for path in sorted((ROOT / "book").glob("[0-9]*.ipynb"))]
 SHEETS = [path.stem for path in sorted((ROOT / "book/exercises").glob("*.ipynb"))]
 CONTENT = [
-    *(f"book/{name}" for name in ("index", *CHAPTERS)),
+    *(f"book/{name}" for name in ("index", *CHAPTERS, "listening_test")),
     *(f"book/exercises/{name}" for name in SHEETS),
     *(
         str(path.relative_to(ROOT).with_suffix(""))
@@ -109,9 +117,16 @@ def test_internal_links_lead_somewhere(pages, name):
     page = (SITE / name).with_suffix(".html")
     for link in pages[name].find_all("a", href=True):
         target = urlsplit(link["href"])
-        if target.scheme or target.netloc or not target.path:
+        if target.scheme or target.netloc:
             continue
-        assert (page.parent / unquote(target.path)).exists(), link["href"]
+        file = (page.parent / unquote(target.path)) if target.path else page
+        assert file.exists(), link["href"]
+        other = pages.get(str(file.resolve().relative_to(SITE).with_suffix("")))
+        if target.fragment and other:
+            anchor = unquote(target.fragment)
+            assert other.find(id=anchor) or other.find(attrs={"name": anchor}), link[
+                "href"
+            ]
 
 
 @pytest.mark.parametrize("name", [*CHAPTERS, *(f"exercises/{s}" for s in SHEETS)])
@@ -160,6 +175,110 @@ def test_a_banner_stands_on_every_page_if_and_only_if_the_clips_are_synthetic(
 ):
     synthetic = os.environ.get("ESA4_DATASET") == "synthetic"
     assert ("built with synthetic clips" in pages[name].get_text()) == synthetic
+
+
+def test_no_page_is_heavy_and_our_own_scripts_and_styles_are_small(pages):
+    for name, page in pages.items():
+        file = (SITE / name).with_suffix(".html")
+        sources = {image["src"] for image in page.find_all("img", src=True)}
+        own = [file.parent / src for src in sources if not src.startswith("data:")]
+        assert sum(path.stat().st_size for path in (file, *own)) < 3e6, name
+    ours = [SITE / "_static" / "esa4.css", *(ROOT / "esa4_helpers/static").iterdir()]
+    assert sum(path.stat().st_size for path in ours) < 40_000
+
+
+WIDGETS = {
+    "book/01_dataset": ["gallery"],
+    "book/03_gmm": ["explorer"],
+    "book/04_autoencoder": ["errormaps", "explorer"],
+    "book/05_evaluation": ["explorer"],
+    "book/listening_test": ["listening"],
+}
+
+
+@pytest.fixture(scope="module")
+def address(pages) -> Iterator[str]:
+    """Where the site is served, as on the web."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=SITE))
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def visit(browser, address) -> Iterator[Callable]:
+    """Open a page of the site; nothing may go wrong there, nor come from elsewhere."""
+    contexts, wrong = [], []
+
+    def open_page(name: str, width: int = 390, height: int = 844):
+        size = {"width": width, "height": height}
+        contexts.append(browser.new_context(viewport=size))
+        page = contexts[-1].new_page()
+        wrong.append(complaints(page, site=address))
+        page.goto(f"{address}/{name}.html")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not any(wrong)
+
+
+class TestInABrowser:
+    @pytest.mark.parametrize("name", [*CONTENT, "search", "genindex"])
+    def test_everyone_can_read_it_by_day_and_by_night(self, visit, name):
+        page = visit(name)
+        assert overflow(page) <= 0
+        for theme in ("light", "dark"):
+            page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+            assert barriers(page) == []
+
+    def test_first_sound_is_on_the_first_screen_of_a_phone(self, visit):
+        box = visit("book/index").locator("audio").first.bounding_box()
+        assert box["y"] + box["height"] < 844
+
+    @pytest.mark.parametrize("name", WIDGETS)
+    def test_what_moves_is_where_it_belongs(self, visit, name):
+        page = visit(name, width=1400)
+        for id in WIDGETS[name]:
+            assert page.locator(f"#{id}").count() == 1
+            play = page.locator(f"#{id} button:visible, #{id} [role=button]:visible")
+            play.first.press("Enter")
+            page.wait_for_function(
+                f"document.querySelector('#{id} audio').currentTime > 0.05"
+            )
+
+    @pytest.mark.parametrize("name", [n for n in WIDGETS if "explorer" in WIDGETS[n]])
+    def test_thresholds_agree_with_python(self, visit, name):
+        page = visit(name, width=1400)
+        select = page.locator("#explorer select").first
+        for detector in select.locator("option").all_text_contents():
+            select.select_option(detector)
+            dots = page.locator("#explorer .esa4-dot:visible").all()
+            said = [dot.get_attribute("aria-label").split(", ") for dot in dots]
+            labels = np.array([kind == "abnormal" for _, kind, *_ in said])
+            scores = np.array([float(score.split()[-1]) for *_, score in said])
+            assert (labels.sum(), len(labels)) == (5, 10)
+            slider = page.locator("#explorer input[type=range]")
+            slider.press("Home")
+            for _ in range(4):
+                slider.press("ArrowRight")
+            text = slider.get_attribute("aria-valuetext")
+            threshold = float(re.match(r"threshold (\S+):", text)[1])
+            report = alarm_report(labels, scores, threshold)
+            shown = page.locator("#explorer tr:has-text('Recall') td").text_content()
+            assert shown == f"{report['recall']:.2f}"
 
 
 class TestSmallBook:

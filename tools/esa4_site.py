@@ -38,6 +38,14 @@ def configure(app: Sphinx, config: Config) -> None:
         config.html_theme_options["announcement"] = BANNER
 
 
+def leave_out_thebe(app: Sphinx) -> None:
+    """Cells are not run in the page, and the theme would add its script twice."""
+    for listeners in app.events.listeners.values():
+        for listener in [*listeners]:
+            if listener.handler.__module__.startswith("sphinx_thebe"):
+                app.disconnect(listener.id)
+
+
 def drop_launch_button(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
 ) -> None:
@@ -53,6 +61,7 @@ def drop_launch_button(
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the functions above to Sphinx."""
     app.connect("config-inited", configure, priority=100)
+    app.connect("builder-inited", leave_out_thebe)
     # After the theme, which adds the buttons at the default priority.
     app.connect("html-page-context", drop_launch_button, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

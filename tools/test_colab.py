@@ -3,7 +3,8 @@
 In an environment with Colab's versions of what the course touches, each chapter is
 executed from its first cell, which must install the helper package from this very
 checkout and may not change any package that is there already. So is each student
-sheet, untouched, which must reach all its checks.
+sheet, untouched, which must reach all its checks. Then detectors must say the same there
+as here.
 
 It needs a Python of Colab's version; where there is none, it says so and ends.
 """
@@ -11,6 +12,7 @@ It needs a Python of Colab's version; where there is none, it says so and ends.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shutil
@@ -33,6 +35,21 @@ MAY_BE_ADDED = ["esa4-helpers", "skops"]
 PRETEND = (
     "import sys, types; sys.modules['google.colab'] = types.ModuleType('google.colab')"
 )
+
+
+SCORING = """
+import json
+import librosa
+from esa4_helpers import anomaly_score, load_dataset, make_detector
+
+dataset = load_dataset()
+audio = librosa.resample(dataset.audio, orig_sr=dataset.sr, target_sr=16000)
+scores = {}
+for name in ("loudness", "gmm", "mahalanobis", "knn", "autoencoder"):
+    detector = make_detector(name).fit(audio[dataset.is_train])
+    scores[name] = anomaly_score(detector, audio[~dataset.is_train]).tolist()
+print(json.dumps(scores))
+"""
 
 
 def run(*command: str | Path, **kwargs: object) -> subprocess.CompletedProcess:
@@ -152,6 +169,32 @@ def sources(notebook: dict) -> str:
     return "\n".join("".join(cell["source"]) for cell in cells)
 
 
+def demand_same_scores() -> None:
+    """Compare what detectors say there and here, on other versions of everything."""
+    here, there = (
+        json.loads(
+            run(
+                *(python, "-c", SCORING),
+                cwd=FOLDER,
+                env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+                capture_output=True,
+            ).stdout
+        )
+        for python in (sys.executable, ENVIRONMENT / "bin" / "python")
+    )
+    for name, scores in here.items():
+        pairs = list(zip(scores, there[name], strict=True))
+        # A network may round otherwise, but ranks the clips alike.
+        alike = (
+            sorted(pairs, key=lambda pair: pair[0])
+            == sorted(pairs, key=lambda pair: pair[1])
+            if name == "autoencoder"
+            else all(math.isclose(*pair, rel_tol=1e-4) for pair in pairs)
+        )
+        if not alike:
+            sys.exit(f"{name} scores the clips differently there: {pairs}")
+
+
 def main() -> None:
     """Make the environment, run all chapters, compare the packages."""
     FOLDER.mkdir(exist_ok=True)
@@ -172,6 +215,7 @@ def main() -> None:
         execute(notebook, repository)
     for sheet in sheets:
         demand_all_checks(sheet)
+    demand_same_scores()
     after = installed()
     added = sorted(set(after) - set(before))
     changed = {
