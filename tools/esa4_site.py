@@ -34,6 +34,8 @@ def configure(app: Sphinx, config: Config) -> None:
     # A changed path also makes Sphinx read all pages anew.
     cache = Path(app.outdir).parent / ".jupyter_cache" / outputs_key()
     config.nb_execution_cache_path = str(cache)
+    # Without it the theme's script complains on each page.
+    config.html_context.setdefault("default_mode", "auto")
     if os.environ.get("ESA4_DATASET") == "synthetic":
         config.html_theme_options["announcement"] = BANNER
 
