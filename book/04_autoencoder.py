@@ -63,10 +63,9 @@ import numpy as np
 from keras import layers
 
 from esa4_helpers import (
-    AutoencoderDetector, ErrorMapViewer, GMMDetector, ThresholdExplorer,
-    anomaly_score, auc, build_autoencoder, load_dataset, log_mel_spectrogram,
-    peak_level, plot_roc, plot_scores, plot_spectrogram, plot_training, reconstruct,
-    reconstruction_error, set_style,
+    AutoencoderDetector, ErrorMapViewer, GMMDetector, ThresholdExplorer, anomaly_score, auc,
+    build_autoencoder, load_dataset, log_mel_spectrogram, peak_level, plot_roc, plot_scores,
+    plot_spectrogram, plot_training, reconstruct, reconstruction_error, set_style,
 )
 
 # %% [markdown]

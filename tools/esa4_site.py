@@ -51,8 +51,8 @@ def leave_out_thebe(app: Sphinx) -> None:
 def drop_launch_button(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
 ) -> None:
-    """The landing page is executed but is no notebook that Colab could open."""
-    if page == app.config.root_doc:
+    """Some pages are executed but are no notebooks that Colab could open."""
+    if page in app.env.found_docs and not app.env.doc2path(page).endswith(".ipynb"):
         context["header_buttons"] = [
             button
             for button in context.get("header_buttons", [])
