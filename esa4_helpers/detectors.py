@@ -157,7 +157,7 @@ def _check_folds(cv: int, n_samples: int) -> int:
 class OutlierDetector(OutlierMixin, BaseEstimator):
     """What all detectors share: from scores to the labels +1 and -1.
 
-    A subclass has a parameter ``contamination``, computes ``score_samples`` and
+    A subclass has the parameters ``contamination`` and ``cv``, computes ``score_samples`` and
     calls ``_set_offset`` at the end of its ``fit``. Those that are fitted to rows of
     features keep the median of each as ``typical_``, for `anomaly_map`.
     """
@@ -170,12 +170,11 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
             )
 
     def _set_offset(self, X: np.ndarray) -> None:
-        cv = getattr(self, "cv", None)
-        if cv is None:
+        if self.cv is None:
             scores = self.score_samples(X)
         else:
             copy = clone(self).set_params(cv=None)
-            scores = -held_out_scores(copy, X, _check_folds(cv, len(X)))
+            scores = -held_out_scores(copy, X, _check_folds(self.cv, len(X)))
         self.offset_ = float(np.quantile(scores, self.contamination))
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:

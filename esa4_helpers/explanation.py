@@ -95,9 +95,7 @@ def anomaly_map(detector: Pipeline, audio: ArrayLike) -> np.ndarray:
     S = detector["spectrogram"].transform(audio)
     judge = detector["detector"]
     if not isinstance(judge, AutoencoderDetector):
-        statistics = detector["pool"].statistics
-        names = (statistics,) if isinstance(statistics, str) else tuple(statistics)
-        return _from_statistics(judge, (S,), names)
+        return _from_statistics(judge, (S,), detector["pool"].names)
     if judge.score != "profile":
         return judge.error_map(S)
     return _from_statistics(judge.profile_, judge.profile_maps(S), BAND_PROFILE)

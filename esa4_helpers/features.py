@@ -373,6 +373,12 @@ class PoolOverTime(TransformerMixin, BaseEstimator):
         self.statistics = statistics
         self.decay = decay
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The statistics, of which a single one may have been given as a text."""
+        one = isinstance(self.statistics, str)
+        return (self.statistics,) if one else tuple(self.statistics)
+
     def __sklearn_is_fitted__(self) -> bool:
         return True
 
@@ -422,11 +428,11 @@ class PoolOverTime(TransformerMixin, BaseEstimator):
         TypeError
             If ``S`` does not hold floats or ``decay`` is no number.
         """
-        statistics = self.statistics
-        names = (statistics,) if isinstance(statistics, str) else tuple(statistics)
-        if not names:
+        if not self.names:
             raise ValueError("statistics must name one or more, got none")
-        return np.hstack([pool_over_time(S, name, decay=self.decay) for name in names])
+        return np.hstack(
+            [pool_over_time(S, name, decay=self.decay) for name in self.names]
+        )
 
 
 class Loudness(TransformerMixin, BaseEstimator):
