@@ -12,7 +12,6 @@ from .detectors import (
     GMMDetector,
     KNNDetector,
     MahalanobisDetector,
-    PanelDetector,
     ShrunkWhitening,
     TwoSidedDetector,
     anomaly_score,
@@ -24,20 +23,21 @@ from .evaluation import (
     auc_interval,
     conformal_threshold,
     gamma_threshold,
-    map_auc,
-    mass_inside,
-    partial_auc,
     permutation_p_value,
     score_report,
 )
-from .explanation import anomaly_map, has_anomaly_map
+from .explanation import (
+    anomaly_map,
+    change_mask,
+    has_anomaly_map,
+    map_auc,
+    mass_inside,
+)
 from .features import (
     LogMelSpectrogram,
-    Loudness,
     PoolOverTime,
-    change_mask,
+    level,
     log_mel_spectrogram,
-    loudness,
     peak_level,
     pool_over_time,
 )
@@ -49,8 +49,6 @@ from .interactive import (
 )
 from .networks import (
     build_autoencoder,
-    build_dense_autoencoder,
-    build_interpolator,
     reconstruct,
     reconstruction_error,
 )
@@ -65,7 +63,6 @@ from .plotting import (
 )
 from .recipes import detector_names, make_detector
 from .storage import load_detector, save_detector
-from .synthesis import iterate_clips, synthesize_clip
 
 __all__ = [
     "AutoencoderDetector",
@@ -77,9 +74,7 @@ __all__ = [
     "KNNDetector",
     "ListeningTest",
     "LogMelSpectrogram",
-    "Loudness",
     "MahalanobisDetector",
-    "PanelDetector",
     "PoolOverTime",
     "ShrunkWhitening",
     "ThresholdExplorer",
@@ -90,24 +85,20 @@ __all__ = [
     "auc",
     "auc_interval",
     "build_autoencoder",
-    "build_dense_autoencoder",
-    "build_interpolator",
     "change_mask",
     "conformal_threshold",
     "detector_names",
     "gamma_threshold",
     "has_anomaly_map",
     "held_out_scores",
-    "iterate_clips",
+    "level",
     "load_dataset",
     "load_detector",
     "log_mel_spectrogram",
-    "loudness",
     "make_detector",
     "make_synthetic_dataset",
     "map_auc",
     "mass_inside",
-    "partial_auc",
     "peak_level",
     "permutation_p_value",
     "plot_points",
@@ -121,5 +112,4 @@ __all__ = [
     "save_detector",
     "score_report",
     "set_style",
-    "synthesize_clip",
 ]

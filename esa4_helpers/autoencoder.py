@@ -19,18 +19,18 @@ from ._checks import check_count, check_spectrograms
 from .detectors import MahalanobisDetector, OutlierDetector, PanelDetector
 from .features import BAND_PROFILE, PoolOverTime
 from .networks import (
+    _reconstruct,
     build_autoencoder,
     build_dense_autoencoder,
     build_interpolator,
     import_keras,
-    reconstruct,
 )
 
 if TYPE_CHECKING:
     import keras
 
 
-class _Recipe(NamedTuple):
+class _Network(NamedTuple):
     """How a kind of network is built and trained."""
 
     build: Any
@@ -39,12 +39,15 @@ class _Recipe(NamedTuple):
     learning_rate: float
 
 
-_RECIPES = {
-    "bottleneck": _Recipe(build_autoencoder, 32, batch_size=8, learning_rate=3e-3),
-    "interpolation": _Recipe(build_interpolator, 5, batch_size=256, learning_rate=1e-3),
-    "dense": _Recipe(build_dense_autoencoder, 5, batch_size=256, learning_rate=1e-3),
+_NETWORKS = {
+    "bottleneck": _Network(build_autoencoder, 32, batch_size=8, learning_rate=3e-3),
+    "interpolation": _Network(
+        build_interpolator, 5, batch_size=256, learning_rate=1e-3
+    ),
+    "dense": _Network(build_dense_autoencoder, 5, batch_size=256, learning_rate=1e-3),
 }
 SCORES = ("profile", "mean", "max")
+_POOL = PoolOverTime(BAND_PROFILE)
 
 
 class AutoencoderDetector(OutlierDetector):
@@ -153,7 +156,7 @@ class AutoencoderDetector(OutlierDetector):
         self._check_contamination()
         check_count(self.n_updates, "n_updates", at_least=1)
         seed = check_count(self.random_state, "random_state")
-        _check_choice(self.network, "network", _RECIPES)
+        _check_choice(self.network, "network", _NETWORKS)
         _check_choice(self.score, "score", SCORES)
         if self.cv is not None:
             check_count(self.cv, "cv", at_least=2)
@@ -174,19 +177,26 @@ class AutoencoderDetector(OutlierDetector):
         fitted = clone(self)
         fitted.mean_, fitted.scale_, fitted.losses_ = mean, scale, losses
         fitted.model_, fitted.shape_ = _without_optimiser(model), S.shape[1:]
-        if self.score == "profile":
-            fitted.profile_ = PanelDetector(
-                MahalanobisDetector(),
-                n_parts=2 * len(BAND_PROFILE),
-                contamination=self.contamination,
-                cv=self.cv,
-            ).fit(fitted.error_profile(S))
-            fitted.offset_ = fitted.profile_.offset_
-        else:
-            scores = fitted.score_samples(S)
-            fitted.offset_ = float(np.quantile(scores, self.contamination))
+        fitted._set_offset(S)
+        # Nor may anything be left of an earlier fit, with other parameters.
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)
         vars(self).update(vars(fitted))
         return self
+
+    def _set_offset(self, S: np.ndarray) -> None:
+        """Learn what training clips' errors are like, and place the threshold there."""
+        if self.score != "profile":
+            scores = self._score(S)
+            self.offset_ = float(np.quantile(scores, self.contamination))
+            return
+        self.profile_ = PanelDetector(
+            MahalanobisDetector(),
+            n_parts=2 * len(BAND_PROFILE),
+            contamination=self.contamination,
+            cv=self.cv,
+        ).fit(self._profile(*self._maps(S)))
+        self.offset_ = self.profile_.offset_
 
     def error_map(self, S: ArrayLike) -> np.ndarray:
         """Compute the squared error in every time-frequency cell.
@@ -208,33 +218,10 @@ class AutoencoderDetector(OutlierDetector):
         TypeError
             If ``S`` does not hold floats.
         """
-        return self.profile_maps(S)[1] ** 2
+        return self._maps(self._check(S))[1] ** 2
 
-    def profile_maps(self, S: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-        """Compute the two maps that a profile describes: levels and errors.
-
-        Parameters
-        ----------
-        S : array of shape (n_clips, n_mels, n_frames)
-            Log-mel spectrograms in dB, of the same shape as in training.
-
-        Returns
-        -------
-        levels, errors : ndarray of shape (n_clips, n_mels, n_frames)
-            In standard deviations of the bands; errors with their sign.
-
-        Raises
-        ------
-        ValueError
-            If ``S`` has another shape or holds NaN or infinity.
-        TypeError
-            If ``S`` does not hold floats.
-        """
-        levels = self._standardise(S)
-        return levels, levels - reconstruct(self.model_, levels)
-
-    def error_profile(self, S: ArrayLike) -> np.ndarray:
-        """Describe each clip by statistics over time of its levels and errors.
+    def anomaly_map(self, S: ArrayLike) -> np.ndarray:
+        """Tell what each time-frequency cell adds to the anomaly.
 
         Parameters
         ----------
@@ -243,10 +230,9 @@ class AutoencoderDetector(OutlierDetector):
 
         Returns
         -------
-        ndarray of shape (n_clips, 8 * n_mels)
-            In standard deviations of the bands: mean, standard deviation, 95th
-            percentile and maximum over time of the level, each for
-            all bands, then those of the signed error.
+        ndarray of shape (n_clips, n_mels, n_frames)
+            0 or more: the error itself, or for ``score="profile"`` the profile's
+            explanation, spread over the frames that it comes from.
 
         Raises
         ------
@@ -255,8 +241,19 @@ class AutoencoderDetector(OutlierDetector):
         TypeError
             If ``S`` does not hold floats.
         """
-        pool = PoolOverTime(BAND_PROFILE)
-        return np.hstack([pool.transform(m) for m in self.profile_maps(S)])
+        maps = self._maps(self._check(S))
+        if self.score != "profile":
+            return maps[1] ** 2
+        shares = self.profile_.explain(self._profile(*maps))
+        return sum(
+            _POOL.spread_back(share, usual, m)
+            for share, usual, m in zip(
+                np.split(shares, len(maps), axis=1),
+                np.split(self.profile_.typical_, len(maps)),
+                maps,
+                strict=True,
+            )
+        )
 
     def score_samples(self, S: ArrayLike) -> np.ndarray:
         """Score each clip: higher means more normal.
@@ -279,31 +276,43 @@ class AutoencoderDetector(OutlierDetector):
         TypeError
             If ``S`` does not hold floats.
         """
+        return self._score(self._check(S))
+
+    def _score(self, S: np.ndarray) -> np.ndarray:
+        levels, errors = self._maps(S)
         if self.score == "mean":
-            return -self.error_map(S).mean(axis=(1, 2))
+            return -(errors**2).mean(axis=(1, 2))
         if self.score == "max":
-            return -self.error_map(S).mean(axis=1).max(axis=1)
-        profile = self.error_profile(S)
-        return self.profile_.score_samples(profile)
+            return -(errors**2).mean(axis=1).max(axis=1)
+        return self.profile_.score_samples(self._profile(levels, errors))
+
+    def _maps(self, S: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Levels and errors, with their sign, in standard deviations of the bands."""
+        levels = (S - self.mean_) / self.scale_
+        return levels, levels - _reconstruct(self.model_, levels)
+
+    def _profile(self, levels: np.ndarray, errors: np.ndarray) -> np.ndarray:
+        """Statistics over time: all of the levels, then all of the errors."""
+        return np.hstack([_POOL._transform(levels), _POOL._transform(errors)])
 
     def _build(self, shape: tuple[int, int]) -> keras.Model:
         n_mels, n_frames = shape
-        recipe = _RECIPES[self.network]
-        if self.network != "bottleneck" and n_frames < recipe.n_frames:
+        kind = _NETWORKS[self.network]
+        if self.network != "bottleneck" and n_frames < kind.n_frames:
             raise ValueError(
-                f"the {self.network} network needs clips of at least {recipe.n_frames} "
+                f"the {self.network} network needs clips of at least {kind.n_frames} "
                 f"frames, got {n_frames}"
             )
-        window = min(recipe.n_frames, n_frames)
-        return recipe.build(
+        window = min(kind.n_frames, n_frames)
+        return kind.build(
             n_mels,
             window,
             code_size=self.code_size,
-            learning_rate=recipe.learning_rate,
+            learning_rate=kind.learning_rate,
         )
 
     def _train(self, model: keras.Model, Z: np.ndarray) -> np.ndarray:
-        batch_size = _RECIPES[self.network].batch_size
+        batch_size = _NETWORKS[self.network].batch_size
         batches = _random_windows(model, Z, batch_size, self.random_state)
         losses = []
         for _ in range(self.n_updates):
@@ -312,7 +321,7 @@ class AutoencoderDetector(OutlierDetector):
             losses.append(float(model.train_on_batch(*next(batches))))
         return np.array(losses)
 
-    def _standardise(self, S: ArrayLike) -> np.ndarray:
+    def _check(self, S: ArrayLike) -> np.ndarray:
         check_is_fitted(self, "model_")
         S = check_spectrograms(S)
         if S.shape[1:] != self.shape_:
@@ -320,7 +329,7 @@ class AutoencoderDetector(OutlierDetector):
                 f"the detector was fitted to spectrograms of the shape {self.shape_} "
                 f"(n_mels, n_frames), got {S.shape[1:]}"
             )
-        return (S - self.mean_) / self.scale_
+        return S
 
     def __getstate__(self) -> dict[str, Any]:
         """Keep the network as a file in Keras' own format."""

@@ -11,9 +11,11 @@ import io
 import os
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+import librosa
 import numpy as np
 import pooch
 import requests
@@ -22,6 +24,8 @@ import soundfile
 from ._checks import check_clips, check_count, check_labels, check_sample_rate
 from .synthesis import ANOMALY_KINDS, NORMAL, RECORDED_ANOMALY_KINDS, synthesize_clip
 
+# The kind of an abnormal clip of which no more is known.
+ABNORMAL = "abnormal"
 DATASET_NAMES = ("anomaly_mini", "synthetic")
 
 ARCHIVE_URL = (
@@ -68,6 +72,9 @@ class Dataset:
         Whether a clip is for training, and whether it is abnormal.
     title : str, optional
         What the data set is called.
+    kinds : sequence of n_clips str, optional
+        What each clip is: ``"normal"``, or the fault. By default ``"abnormal"`` where
+        it is not known which.
     healthy : array of shape (n_clips, n_samples), optional
         Of synthetic clips, what each would be if nothing were wrong with the
         machine; kept as float32. None for recordings.
@@ -76,8 +83,8 @@ class Dataset:
     ------
     ValueError, TypeError
         If the shapes disagree, a clip is empty or holds NaN, infinity or values
-        beyond [-1, 1], two clips share a name or have none, or ``sr`` is not
-        positive.
+        beyond [-1, 1], two clips share a name or have none, a clip is of another kind
+        than ``is_anomaly`` says, or ``sr`` is not positive.
 
     Examples
     --------
@@ -94,31 +101,26 @@ class Dataset:
     is_train: np.ndarray
     is_anomaly: np.ndarray
     title: str = ""
+    kinds: np.ndarray | None = None
     healthy: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         audio = check_clips(self.audio).astype(np.float32)
         n_clips = len(audio)
-        if isinstance(self.names, str) or not all(
-            isinstance(name, str) for name in self.names
-        ):
-            raise TypeError(
-                f"names must be a sequence of texts, one for each clip, got {self.names!r}"
-            )
-        names = tuple(map(str, self.names))
-        if len(names) != n_clips:
-            raise ValueError(f"got {len(names)} names for {n_clips} clips")
+        names = _check_texts(self.names, "names", n_clips)
         if len(set(names)) != n_clips:
             twice = next(name for name in names if names.count(name) > 1)
             raise ValueError(f"two clips are called {twice!r}: names must differ")
         _check_peaks(audio, names)
+        is_anomaly = check_labels(self.is_anomaly, "is_anomaly", n_clips)
         order = sorted(range(n_clips), key=names.__getitem__)
         fields = {
             "audio": audio[order],
             "sr": check_sample_rate(self.sr),
             "names": tuple(names[i] for i in order),
             "is_train": check_labels(self.is_train, "is_train", n_clips)[order],
-            "is_anomaly": check_labels(self.is_anomaly, "is_anomaly", n_clips)[order],
+            "is_anomaly": is_anomaly[order],
+            "kinds": _check_kinds(self.kinds, is_anomaly, names)[order],
         }
         if self.healthy is not None:
             healthy = check_clips(self.healthy, "healthy").astype(np.float32)
@@ -137,28 +139,93 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.names)
 
-    @property
+    @cached_property
     def train(self) -> Dataset:
         """The training clips alone."""
         return self._subset(self.is_train, "training")
 
-    @property
+    @cached_property
     def test(self) -> Dataset:
         """The test clips alone."""
         return self._subset(~self.is_train, "test")
 
+    def resampled(self, sr: float) -> Dataset:
+        """Give the same clips at another sample rate.
+
+        Parameters
+        ----------
+        sr : float
+            Sample rate in Hz.
+
+        Returns
+        -------
+        Dataset
+            With all else as it was. Where the filter overshoots full scale, as it can
+            by a little next to a loud click, the sample is cut off at -1 or 1.
+
+        Raises
+        ------
+        ValueError
+            If ``sr`` is not positive.
+        TypeError
+            If ``sr`` is no number.
+
+        References
+        ----------
+        `librosa.resample` does the work.
+
+        Examples
+        --------
+        >>> dataset = load_dataset("synthetic").resampled(16000)
+        >>> dataset.sr, dataset.audio.shape, dataset.test.audio.shape
+        (16000, (30, 40000), (10, 40000))
+        """
+        check_sample_rate(sr)
+        healthy = None if self.healthy is None else self._resample(self.healthy, sr)
+        return replace(
+            self, audio=self._resample(self.audio, sr), sr=sr, healthy=healthy
+        )
+
+    def _resample(self, audio: np.ndarray, sr: float) -> np.ndarray:
+        return librosa.resample(audio, orig_sr=self.sr, target_sr=sr).clip(-1, 1)
+
     def _subset(self, keep: np.ndarray, what: str) -> Dataset:
         if not keep.any():
             raise ValueError(f"the data set {self.title!r} has no {what} clips")
-        return Dataset(
+        return replace(
+            self,
             audio=self.audio[keep],
-            sr=self.sr,
             names=tuple(np.array(self.names)[keep]),
             is_train=self.is_train[keep],
             is_anomaly=self.is_anomaly[keep],
-            title=self.title,
+            kinds=self.kinds[keep],
             healthy=None if self.healthy is None else self.healthy[keep],
         )
+
+
+def _check_texts(texts: Sequence[str], name: str, n_clips: int) -> tuple[str, ...]:
+    if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+        raise TypeError(
+            f"{name} must be a sequence of texts, one for each clip, got {texts!r}"
+        )
+    if len(texts) != n_clips:
+        raise ValueError(f"got {len(texts)} {name} for {n_clips} clips")
+    return tuple(map(str, texts))
+
+
+def _check_kinds(
+    kinds: Sequence[str] | None, is_anomaly: np.ndarray, names: tuple[str, ...]
+) -> np.ndarray:
+    if kinds is None:
+        return np.where(is_anomaly, ABNORMAL, NORMAL)
+    kinds = np.array(_check_texts(kinds, "kinds", len(names)))
+    wrong = np.flatnonzero((kinds == NORMAL) == is_anomaly)
+    if wrong.size:
+        raise ValueError(
+            f"clip {names[wrong[0]]!r} is of the kind {str(kinds[wrong[0]])!r}, and "
+            f"is_anomaly is {bool(is_anomaly[wrong[0]])} for it"
+        )
+    return kinds
 
 
 def _check_peaks(audio: np.ndarray, names: Sequence[str], what: str = "clip") -> None:
@@ -239,7 +306,7 @@ def make_synthetic_dataset(
     duration: float = 2.5,
     kinds: Sequence[str] = RECORDED_ANOMALY_KINDS,
     snr_db: float | None = None,
-    seed: int = 0,
+    random_state: int = 0,
     with_healthy: bool = False,
 ) -> Dataset:
     """Make a data set of valve-like clips, as many as you ask for.
@@ -261,7 +328,7 @@ def make_synthetic_dataset(
     snr_db : float, optional
         Level of the clicks over that of the hall in dB, see `synthesize_clip`.
         By default the hall is as loud as in the recordings.
-    seed : int
+    random_state : int
         The same seed gives the same clips.
     with_healthy : bool
         Whether to keep the healthy twin of each clip, too, as ``healthy``. This
@@ -295,7 +362,7 @@ def make_synthetic_dataset(
         "test_normal": check_count(n_test_normal, "n_test_normal"),
         "test_anomaly": check_count(n_test_anomaly, "n_test_anomaly"),
     }
-    seed = check_count(seed, "seed")
+    random_state = check_count(random_state, "random_state")
     kinds = (kinds,) if isinstance(kinds, str) else tuple(kinds)
     unknown = [kind for kind in kinds if kind not in ANOMALY_KINDS]
     if unknown or not kinds:
@@ -303,19 +370,20 @@ def make_synthetic_dataset(
             f"kinds must name one or more of {', '.join(map(repr, ANOMALY_KINDS))}, "
             f"got {unknown or kinds!r}"
         )
-    names, pairs = [], []
+    names, kind_of, pairs = [], [], []
     for number, (group, count) in enumerate(counts.items()):
         width = len(str(count - 1))
         for i in range(count):
             kind = kinds[i % len(kinds)] if group == "test_anomaly" else NORMAL
-            random_state = np.random.SeedSequence([seed, number, i])
+            seed = np.random.SeedSequence([random_state, number, i])
             names.append(f"{group}_{i:0{width}d}")
+            kind_of.append(kind)
             pair = synthesize_clip(
                 kind,
                 sr=sr,
                 duration=duration,
                 snr_db=snr_db,
-                random_state=random_state,
+                random_state=seed,
                 return_healthy=True,
             )
             pairs.append(pair if with_healthy else pair[:1])
@@ -329,6 +397,7 @@ def make_synthetic_dataset(
         is_train=[name.startswith("train") for name in names],
         is_anomaly=[name.startswith("test_anomaly") for name in names],
         title="synthetic",
+        kinds=kind_of,
         healthy=healthy[0] if healthy else None,
     )
 

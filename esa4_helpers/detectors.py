@@ -11,9 +11,8 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg import svd
 from sklearn.base import BaseEstimator, OutlierMixin, TransformerMixin, clone
-from sklearn.covariance import ledoit_wolf_shrinkage
+from sklearn.covariance import LedoitWolf
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import KFold
 from sklearn.neighbors import NearestNeighbors
@@ -71,7 +70,7 @@ def anomaly_score(detector: _Scorer, X: ArrayLike) -> np.ndarray:
 def held_out_scores(
     detector: BaseEstimator,
     X: ArrayLike,
-    n_folds: int = 5,
+    cv: int = 5,
     random_state: int | np.random.RandomState | None = 0,
 ) -> np.ndarray:
     """Score each training clip by a detector that was fitted without it.
@@ -88,7 +87,7 @@ def held_out_scores(
         ends in one. It is copied, never changed, and need not be fitted.
     X : array of shape (n_clips, ...)
         What the detector is fitted to: normal clips.
-    n_folds : int
+    cv : int
         Number of folds, from 2 to the number of clips.
     random_state : int, RandomState or None
         Seed of the dealing of clips to folds.
@@ -101,11 +100,10 @@ def held_out_scores(
     Raises
     ------
     ValueError
-        If ``n_folds`` is out of its range, or the detector can't be fitted to
-        the clips outside a fold.
+        If ``cv`` is out of its range, or the detector can't be fitted to the
+        clips outside a fold.
     TypeError
-        If the detector has no ``score_samples`` or ``n_folds`` is not a whole
-        number.
+        If the detector has no ``score_samples`` or ``cv`` is not a whole number.
 
     Notes
     -----
@@ -127,16 +125,14 @@ def held_out_scores(
     (50,)
     """
     X = np.asarray(X)
-    n_folds = check_count(n_folds, "n_folds", at_least=2)
-    if n_folds > len(X):
-        raise ValueError(
-            f"n_folds must be at most the number of clips, {len(X)}, got {n_folds}"
-        )
+    cv = check_count(cv, "cv", at_least=2)
+    if cv > len(X):
+        raise ValueError(f"cv must be at most the number of clips, {len(X)}, got {cv}")
     if not hasattr(detector, "score_samples"):
         raise TypeError(
             f"detector must have the method score_samples, got {detector!r}"
         )
-    folds = KFold(n_folds, shuffle=True, random_state=random_state)
+    folds = KFold(cv, shuffle=True, random_state=random_state)
     scores = np.empty(len(X))
     # By hand, because cross_val_predict refuses the method score_samples.
     for others, fold in folds.split(X):
@@ -144,22 +140,11 @@ def held_out_scores(
     return scores
 
 
-def _check_folds(cv: int, n_samples: int) -> int:
-    cv = check_count(cv, "cv", at_least=2)
-    if n_samples < cv:
-        raise ValueError(
-            f"training needs at least {cv} clips, so that some can be held out in each "
-            f"of cv={cv} folds; got {n_samples}"
-        )
-    return cv
-
-
 class OutlierDetector(OutlierMixin, BaseEstimator):
     """What all detectors share: from scores to the labels +1 and -1.
 
-    A subclass has the parameters ``contamination`` and ``cv``, computes ``score_samples`` and
-    calls ``_set_offset`` at the end of its ``fit``. Those that are fitted to rows of
-    features keep the median of each as ``typical_``, for `anomaly_map`.
+    A subclass has the parameter ``contamination``, computes ``score_samples`` and sets
+    ``offset_`` at the end of its ``fit``.
     """
 
     def _check_contamination(self) -> None:
@@ -168,14 +153,6 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
                 "contamination is the share of training samples beyond the "
                 f"threshold, above 0 and at most 0.5, got {self.contamination!r}"
             )
-
-    def _set_offset(self, X: np.ndarray) -> None:
-        if self.cv is None:
-            scores = self.score_samples(X)
-        else:
-            copy = clone(self).set_params(cv=None)
-            scores = -held_out_scores(copy, X, _check_folds(self.cv, len(X)))
-        self.offset_ = float(np.quantile(scores, self.contamination))
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:
         """Score samples relative to the threshold: negative means anomalous.
@@ -208,6 +185,118 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         return np.where(self.decision_function(X) >= 0, 1, -1)
 
 
+class FeatureDetector(OutlierDetector):
+    """What detectors share that are fitted to rows of features.
+
+    A subclass has the parameters ``contamination`` and ``cv``. It learns in ``_fit`` and
+    scores in ``_score`` what has been checked here.
+    """
+
+    def fit(self, X: ArrayLike, y: Any = None) -> FeatureDetector:
+        """Learn what normal samples are like, and set the threshold.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            Features of normal samples, two or more.
+        y : ignored
+
+        Returns
+        -------
+        FeatureDetector
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` has another shape, holds NaN or infinity or too few samples, if
+            all samples are the same, or if a parameter is out of its range.
+        """
+        self._check_contamination()
+        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        if self.cv is not None and len(X) < check_count(self.cv, "cv", at_least=2):
+            raise ValueError(
+                f"training needs at least {self.cv} clips, so that some can be held "
+                f"out in each of cv={self.cv} folds; got {len(X)}"
+            )
+        if (X == X[0]).all():
+            raise ValueError(
+                f"all {len(X)} training samples are the same: there is nothing to "
+                "learn about how normal ones differ"
+            )
+        self.typical_ = np.median(X, axis=0)
+        self._fit(X)
+        self._set_offset(X)
+        return self
+
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
+        """Score samples: higher means more normal.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            Features, as many as in ``fit``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            What the class's description says, in the unit that it says.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` has another number of features or holds NaN or infinity.
+        """
+        check_is_fitted(self)
+        return self._score(validate_data(self, X, dtype=np.float64, reset=False))
+
+    def explain(self, X: ArrayLike) -> np.ndarray:
+        """Tell what each feature adds to the anomaly score of a typical sample.
+
+        A typical sample has the median of the training samples in each feature,
+        ``typical_``. It is given the features of the sample in question, one at a
+        time: how much more abnormal does each make it?
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            Features, as many as in ``fit``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            0 where a feature makes a typical sample no more abnormal, and above
+            where it does, in the unit of the scores.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` has another number of features or holds NaN or infinity.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        return _one_at_a_time(self, X, self.typical_)
+
+    def _set_offset(self, X: np.ndarray) -> None:
+        """Place the threshold among the scores of normal samples."""
+        if self.cv is None:
+            scores = self._score(X)
+        else:
+            copy = clone(self).set_params(cv=None)
+            scores = -held_out_scores(copy, X, self.cv)
+        self.offset_ = float(np.quantile(scores, self.contamination))
+
+
+def _one_at_a_time(detector: _Scorer, X: np.ndarray, typical: np.ndarray) -> np.ndarray:
+    usual_score = anomaly_score(detector, typical[np.newaxis])[0]
+    added = np.empty_like(X)
+    for i, x in enumerate(X):
+        changed = np.tile(typical, (len(x), 1))
+        np.fill_diagonal(changed, x)
+        added[i] = anomaly_score(detector, changed) - usual_score
+    return np.maximum(added, 0.0)
+
+
 class ShrunkWhitening(TransformerMixin, BaseEstimator):
     """Turn and stretch features so that the training samples form a round cloud.
 
@@ -223,12 +312,9 @@ class ShrunkWhitening(TransformerMixin, BaseEstimator):
         The standardisation that comes first.
     shrinkage_ : float
         From 0 (the samples' own covariance) to 1 (a round cloud).
-    directions_ : ndarray of shape (n_directions, n_features)
-        Directions in which the standardised training samples vary, of length 1.
-    widths_ : ndarray of shape (n_directions,)
-        Shrunken standard deviations along them.
-    width_ : float
-        That in all other directions.
+    whitener_ : ndarray of shape (n_features, n_features)
+        What standardised features are multiplied by: a Cholesky factor of the inverse
+        of their shrunken covariance matrix.
     n_features_in_ : int
         Number of features seen in ``fit``.
 
@@ -276,12 +362,10 @@ class ShrunkWhitening(TransformerMixin, BaseEstimator):
                 f"all {len(X)} training samples are the same: there is nothing to "
                 "learn about how normal ones differ"
             )
-        self.shrinkage_ = float(ledoit_wolf_shrinkage(Z, assume_centered=True))
-        _, lengths, self.directions_ = svd(Z, full_matrices=False)
-        round_part = self.shrinkage_ * np.mean(Z**2) + _LEAST_VARIANCE
-        variances = lengths**2 / len(Z)
-        self.widths_ = np.sqrt((1 - self.shrinkage_) * variances + round_part)
-        self.width_ = float(np.sqrt(round_part))
+        estimate = LedoitWolf(store_precision=False, assume_centered=True).fit(Z)
+        self.shrinkage_ = float(estimate.shrinkage_)
+        covariance = estimate.covariance_ + _LEAST_VARIANCE * np.eye(Z.shape[1])
+        self.whitener_ = np.linalg.inv(np.linalg.cholesky(covariance)).T
         return self
 
     def transform(self, X: ArrayLike) -> np.ndarray:
@@ -305,19 +389,17 @@ class ShrunkWhitening(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        Z = self.scaler_.transform(X)
-        along = Z @ self.directions_.T
-        across = Z - along @ self.directions_
-        return (along / self.widths_) @ self.directions_ + across / self.width_
+        return self.scaler_.transform(X) @ self.whitener_
 
 
-class GMMDetector(OutlierDetector):
+class GMMDetector(FeatureDetector):
     """Model the density of normal samples by a Gaussian mixture.
 
     Features are standardised (mean 0, standard deviation 1 over the training
     samples) and computed with in float64. A feature that is the same in all
     training samples has no scale of its own: any other value of it counts as
-    extremely unusual.
+    extremely unusual. The scores are log-likelihoods: natural logarithms of the density
+    of the standardised features.
 
     Parameters
     ----------
@@ -378,29 +460,7 @@ class GMMDetector(OutlierDetector):
         self.cv = cv
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: Any = None) -> GMMDetector:
-        """Fit the standardisation, the mixture and the threshold.
-
-        Parameters
-        ----------
-        X : array of shape (n_samples, n_features)
-            Features of normal samples.
-        y : ignored
-
-        Returns
-        -------
-        GMMDetector
-            Itself.
-
-        Raises
-        ------
-        ValueError
-            If ``X`` has another shape, holds NaN or infinity, has fewer samples
-            than components, or if the covariances can't be estimated from it.
-        """
-        self._check_contamination()
-        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
-        self.typical_ = np.median(X, axis=0)
+    def _fit(self, X: np.ndarray) -> None:
         shrunk = self.covariance_type == "shrunk"
         self.scaler_ = (ShrunkWhitening() if shrunk else StandardScaler()).fit(X)
         self.gmm_ = GaussianMixture(
@@ -409,38 +469,18 @@ class GMMDetector(OutlierDetector):
             reg_covar=self.reg_covar,
             random_state=self.random_state,
         ).fit(self.scaler_.transform(X))
-        self._set_offset(X)
-        return self
 
-    def score_samples(self, X: ArrayLike) -> np.ndarray:
-        """Compute the log-likelihood of each sample: higher means more normal.
-
-        Parameters
-        ----------
-        X : array of shape (n_samples, n_features)
-            Features, as many as in ``fit``.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Natural logarithm of the density of the standardised features.
-
-        Raises
-        ------
-        ValueError
-            If ``X`` has another number of features or holds NaN or infinity.
-        """
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+    def _score(self, X: np.ndarray) -> np.ndarray:
         return self.gmm_.score_samples(self.scaler_.transform(X))
 
 
-class MahalanobisDetector(OutlierDetector):
+class MahalanobisDetector(FeatureDetector):
     """Measure how far a sample is from the mean, in units of the normal spread.
 
     The *Mahalanobis distance* counts a step in a direction in which normal samples
     hardly vary for more than one in a direction in which they vary a lot. The
-    covariance is estimated with shrinkage, see `ShrunkWhitening`.
+    covariance is estimated with shrinkage, see `ShrunkWhitening`. The scores are minus the
+    squared distance: 0 at most, without a unit.
 
     Parameters
     ----------
@@ -476,62 +516,19 @@ class MahalanobisDetector(OutlierDetector):
         self.contamination = contamination
         self.cv = cv
 
-    def fit(self, X: ArrayLike, y: Any = None) -> MahalanobisDetector:
-        """Fit mean, covariance and threshold.
-
-        Parameters
-        ----------
-        X : array of shape (n_samples, n_features)
-            Features of normal samples, two or more.
-        y : ignored
-
-        Returns
-        -------
-        MahalanobisDetector
-            Itself.
-
-        Raises
-        ------
-        ValueError
-            If ``X`` has another shape, holds NaN or infinity, or if all samples
-            are the same.
-        """
-        self._check_contamination()
-        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
-        self.typical_ = np.median(X, axis=0)
+    def _fit(self, X: np.ndarray) -> None:
         self.whitening_ = ShrunkWhitening().fit(X)
-        self._set_offset(X)
-        return self
 
-    def score_samples(self, X: ArrayLike) -> np.ndarray:
-        """Compute minus the squared distance: higher means more normal.
-
-        Parameters
-        ----------
-        X : array of shape (n_samples, n_features)
-            Features, as many as in ``fit``.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Without a unit, 0 at most.
-
-        Raises
-        ------
-        ValueError
-            If ``X`` has another number of features or holds NaN or infinity.
-        """
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+    def _score(self, X: np.ndarray) -> np.ndarray:
         return -np.sum(self.whitening_.transform(X) ** 2, axis=1)
 
 
-class KNNDetector(OutlierDetector):
+class KNNDetector(FeatureDetector):
     """Measure how far a sample is from its nearest neighbours among normal ones.
 
     Nothing is assumed about the shape of the cloud of normal samples, not even that
-    it is one. Distances are measured after `ShrunkWhitening`. A training sample is
-    never counted as a neighbour of itself.
+    it is one. Distances are measured after `ShrunkWhitening`, and the scores are minus
+    their mean. A training sample is never counted as a neighbour of itself.
 
     Parameters
     ----------
@@ -577,61 +574,18 @@ class KNNDetector(OutlierDetector):
         self.contamination = contamination
         self.cv = cv
 
-    def fit(self, X: ArrayLike, y: Any = None) -> KNNDetector:
-        """Keep the samples, and set the threshold.
-
-        Parameters
-        ----------
-        X : array of shape (n_samples, n_features)
-            Features of normal samples, more than ``n_neighbors``.
-        y : ignored
-
-        Returns
-        -------
-        KNNDetector
-            Itself.
-
-        Raises
-        ------
-        ValueError
-            If ``X`` has another shape, holds NaN or infinity, has too few samples,
-            or if all samples are the same.
-        """
-        self._check_contamination()
+    def _fit(self, X: np.ndarray) -> None:
         n_neighbors = check_count(self.n_neighbors, "n_neighbors", at_least=1)
-        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         if len(X) <= n_neighbors:
             raise ValueError(
                 f"n_neighbors={n_neighbors} needs more than {n_neighbors} training "
                 f"samples, got {len(X)}"
             )
-        self.typical_ = np.median(X, axis=0)
         self.whitening_ = ShrunkWhitening().fit(X)
         self.neighbors_ = NearestNeighbors(n_neighbors=n_neighbors + 1)
         self.neighbors_.fit(self.whitening_.transform(X))
-        self._set_offset(X)
-        return self
 
-    def score_samples(self, X: ArrayLike) -> np.ndarray:
-        """Compute minus the mean distance to the neighbours: higher is more normal.
-
-        Parameters
-        ----------
-        X : array of shape (n_samples, n_features)
-            Features, as many as in ``fit``.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            In standard deviations of whitened features, 0 at most.
-
-        Raises
-        ------
-        ValueError
-            If ``X`` has another number of features or holds NaN or infinity.
-        """
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+    def _score(self, X: np.ndarray) -> np.ndarray:
         whitened = self.whitening_.transform(X)
         distances, _ = self.neighbors_.kneighbors(whitened)
         length = np.linalg.norm(whitened, axis=1, keepdims=True)
@@ -639,12 +593,12 @@ class KNNDetector(OutlierDetector):
         return -np.where(is_itself, distances[:, 1:], distances[:, :-1]).mean(axis=1)
 
 
-class TwoSidedDetector(OutlierDetector):
+class TwoSidedDetector(FeatureDetector):
     """Measure how far a sample is from the median, above or below it.
 
     Each feature is judged alone: its distance from the median, in units of the usual
-    distance. The most unusual feature decides. That is as simple as a detector gets,
-    and a good baseline for any other.
+    distance. The most unusual feature decides, and the scores are minus its distance. That
+    is as simple as a detector gets, and a good baseline for any other.
 
     Parameters
     ----------
@@ -677,73 +631,25 @@ class TwoSidedDetector(OutlierDetector):
         self.contamination = contamination
         self.cv = cv
 
-    def fit(self, X: ArrayLike, y: Any = None) -> TwoSidedDetector:
-        """Compute median, spread and threshold.
-
-        Parameters
-        ----------
-        X : array of shape (n_samples, n_features)
-            Features of normal samples, two or more.
-        y : ignored
-
-        Returns
-        -------
-        TwoSidedDetector
-            Itself.
-
-        Raises
-        ------
-        ValueError
-            If ``X`` has another shape, holds NaN or infinity, or if all samples
-            are the same.
-        """
-        self._check_contamination()
-        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+    def _fit(self, X: np.ndarray) -> None:
         # Rounding gives a feature that never changes a standard deviation, too.
         deviation = np.where(np.ptp(X, axis=0) > 0, X.std(axis=0), 0.0)
-        if not deviation.any():
-            raise ValueError(
-                f"all {len(X)} training samples are the same: there is nothing to "
-                "learn about how normal ones differ"
-            )
-        self.typical_ = np.median(X, axis=0)
         spread = _MAD_TO_STD * np.median(np.abs(X - self.typical_), axis=0)
         # Where more than half of the samples agree, the median deviation is zero.
         spread = np.where(spread > 0, spread, deviation)
         self.spread_ = np.where(spread > 0, spread, 1.0)
-        self._set_offset(X)
-        return self
 
-    def score_samples(self, X: ArrayLike) -> np.ndarray:
-        """Compute minus the largest distance: higher means more normal.
-
-        Parameters
-        ----------
-        X : array of shape (n_samples, n_features)
-            Features, as many as in ``fit``.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            In units of the features' usual distances, 0 at most.
-
-        Raises
-        ------
-        ValueError
-            If ``X`` has another number of features or holds NaN or infinity.
-        """
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+    def _score(self, X: np.ndarray) -> np.ndarray:
         return -np.max(np.abs(X - self.typical_) / self.spread_, axis=1)
 
 
-class PanelDetector(OutlierDetector):
+class PanelDetector(FeatureDetector):
     """Give each part of the features a detector of its own; the most surprised decides.
 
     A fault may show in one statistic only, such as the maximum over time, and drown
     among all others if they are added up. So each part is judged alone. To compare
     the scores, each is expressed in standard deviations from the median of normal
-    samples.
+    samples; the panel's scores are minus the largest of these.
 
     Parameters
     ----------
@@ -795,53 +701,33 @@ class PanelDetector(OutlierDetector):
         self.contamination = contamination
         self.cv = cv
 
-    def fit(self, X: ArrayLike, y: Any = None) -> PanelDetector:
-        """Fit a detector to each part, and learn how its scores vary.
-
-        Parameters
-        ----------
-        X : array of shape (n_samples, n_features)
-            Features of normal samples.
-        y : ignored
-
-        Returns
-        -------
-        PanelDetector
-            Itself.
-
-        Raises
-        ------
-        ValueError
-            If ``X`` has another shape, holds NaN or infinity, can't be split, or
-            does not suit the detector.
-        """
-        self._check_contamination()
+    def _fit(self, X: np.ndarray) -> None:
         n_parts = check_count(self.n_parts, "n_parts", at_least=1)
-        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
-        if self.cv is not None:
-            _check_folds(self.cv, len(X))
         if X.shape[1] % n_parts:
             raise ValueError(
                 f"{X.shape[1]} features can't be split into n_parts={n_parts} equal parts"
             )
-        self.typical_ = np.median(X, axis=0)
         parts = np.split(X, n_parts, axis=1)
         self.detectors_ = [clone(self.detector).fit(part) for part in parts]
-        normal = np.stack(
-            [
-                self._normal_scores(detector, part)
-                for detector, part in zip(self.detectors_, parts, strict=True)
-            ],
-            axis=1,
-        )
+
+    def _set_offset(self, X: np.ndarray) -> None:
+        """Learn how each detector's scores vary among normal samples, too."""
+        if self.cv is None:
+            normal = self._scores_of_parts(X)
+        else:
+            parts = np.split(X, len(self.detectors_), axis=1)
+            held_out = [held_out_scores(self.detector, part, self.cv) for part in parts]
+            normal = np.stack(held_out, axis=1)
         self.centre_ = np.median(normal, axis=0)
         spread = normal.std(axis=0)
         self.spread_ = np.where(spread > 0, spread, 1.0)
         self.offset_ = float(np.quantile(self._combine(normal), self.contamination))
-        return self
 
-    def score_samples(self, X: ArrayLike) -> np.ndarray:
-        """Compute minus the largest deviation: higher means more normal.
+    def _score(self, X: np.ndarray) -> np.ndarray:
+        return self._combine(self._scores_of_parts(X))
+
+    def explain(self, X: ArrayLike) -> np.ndarray:
+        """Tell what each feature adds to the score that its part has for a typical sample.
 
         Parameters
         ----------
@@ -850,8 +736,9 @@ class PanelDetector(OutlierDetector):
 
         Returns
         -------
-        ndarray of shape (n_samples,)
-            In standard deviations of the normal samples' scores.
+        ndarray of shape (n_samples, n_features)
+            As in the other detectors, but for each part by itself: in standard
+            deviations of normal samples' scores.
 
         Raises
         ------
@@ -860,17 +747,28 @@ class PanelDetector(OutlierDetector):
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
+        n_parts = len(self.detectors_)
+        parts = zip(
+            self.detectors_,
+            np.split(X, n_parts, axis=1),
+            np.split(self.typical_, n_parts),
+            self.spread_,
+            strict=True,
+        )
+        return np.hstack(
+            [
+                _one_at_a_time(detector, part, typical) / spread
+                for detector, part, typical, spread in parts
+            ]
+        )
+
+    def _scores_of_parts(self, X: np.ndarray) -> np.ndarray:
         parts = np.split(X, len(self.detectors_), axis=1)
         scores = [
             anomaly_score(detector, part)
             for detector, part in zip(self.detectors_, parts, strict=True)
         ]
-        return self._combine(np.stack(scores, axis=1))
+        return np.stack(scores, axis=1)
 
     def _combine(self, scores: np.ndarray) -> np.ndarray:
         return -np.max((scores - self.centre_) / self.spread_, axis=1)
-
-    def _normal_scores(self, detector: BaseEstimator, part: np.ndarray) -> np.ndarray:
-        if self.cv is None:
-            return anomaly_score(detector, part)
-        return held_out_scores(self.detector, part, self.cv)

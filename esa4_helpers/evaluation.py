@@ -17,7 +17,7 @@ from scipy.optimize import brentq
 from scipy.stats import norm, pearson3, permutation_test, rankdata, skew, t
 from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
-from ._checks import check_labels, check_number, check_spectrograms
+from ._checks import check_labels, check_number
 
 # Up to this many ways to deal out the labels are all gone through.
 _MOST_EXACT = 200_000
@@ -537,108 +537,6 @@ def alarm_report(
     }
 
 
-def mass_inside(anomaly_map: ArrayLike, mask: ArrayLike) -> np.ndarray:
-    """Measure how much of each clip's anomaly map lies where the anomaly is.
-
-    Compare it with the share of cells inside the mask, which is what a map with
-    the same value everywhere would reach.
-
-    Parameters
-    ----------
-    anomaly_map : array of shape (n_clips, n_mels, n_frames)
-        How much each cell of the spectrogram speaks for an anomaly; not
-        negative, and above zero somewhere in each clip.
-    mask : array of the same shape
-        1 or True in the cells in which the anomaly is known to sound.
-
-    Returns
-    -------
-    ndarray of shape (n_clips,)
-        The share of the map's sum that lies inside the mask, 0 to 1.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ or are not three-dimensional, the map holds NaN,
-        infinity or a negative value or is zero all over in a clip, or the mask
-        holds anything but 0 and 1.
-    TypeError
-        If the map does not hold floats.
-
-    Examples
-    --------
-    >>> mass_inside([[[3.0, 1.0], [0.0, 0.0]]], [[[1, 0], [1, 0]]])
-    array([0.75])
-    """
-    anomaly_map, mask = _check_map_and_mask(anomaly_map, mask)
-    negative = (anomaly_map < 0).any(axis=(1, 2))
-    if negative.any():
-        raise ValueError(
-            f"anomaly_map must not be negative, got {anomaly_map.min():g} at worst, "
-            f"first in clip {np.flatnonzero(negative)[0]}"
-        )
-    empty = ~anomaly_map.any(axis=(1, 2))
-    if empty.any():
-        raise ValueError(
-            "anomaly_map must be above zero somewhere in each clip, got only zeros "
-            f"in clip {np.flatnonzero(empty)[0]}"
-        )
-    # By its maximum, lest a sum overflows or shrinks to nothing.
-    anomaly_map = anomaly_map / anomaly_map.max(axis=(1, 2), keepdims=True)
-    inside = anomaly_map.sum(axis=(1, 2), where=mask)
-    return inside / anomaly_map.sum(axis=(1, 2))
-
-
-def map_auc(anomaly_map: ArrayLike, mask: ArrayLike) -> np.ndarray:
-    """Compute, clip by clip, how well an anomaly map ranks the anomaly's cells.
-
-    It is the chance that a cell inside the mask, drawn at random, has a higher
-    value in the map than one outside; ties count half.
-
-    Parameters
-    ----------
-    anomaly_map : array of shape (n_clips, n_mels, n_frames)
-        How much each cell of the spectrogram speaks for an anomaly, of either
-        sign.
-    mask : array of the same shape
-        1 or True in the cells in which the anomaly is known to sound, 0 or False
-        elsewhere; both in each clip.
-
-    Returns
-    -------
-    ndarray of shape (n_clips,)
-        Between 0 and 1; 0.5 is guessing.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ or are not three-dimensional, the map holds NaN or
-        infinity, the mask holds anything but 0 and 1, or it is empty or full in
-        a clip.
-    TypeError
-        If the map does not hold floats.
-
-    Examples
-    --------
-    >>> map_auc([[[3.0, 1.0], [0.0, 0.5]]], [[[1, 0], [0, 1]]])
-    array([0.75])
-    """
-    anomaly_map, mask = _check_map_and_mask(anomaly_map, mask)
-    share = mask.mean(axis=(1, 2))
-    for bad, word in ((share == 0, "empty"), (share == 1, "full")):
-        if bad.any():
-            raise ValueError(
-                "mask must have cells inside and outside in each clip, but is "
-                f"{word} in clip {np.flatnonzero(bad)[0]}"
-            )
-    return np.array(
-        [
-            roc_auc_score(inside.ravel(), values.ravel())
-            for inside, values in zip(mask, anomaly_map, strict=True)
-        ]
-    )
-
-
 def check_labels_and_scores(
     is_anomaly: ArrayLike, scores: ArrayLike
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -693,17 +591,3 @@ def _check_share(share: float, name: str) -> float:
     if not 0 < share < 1:
         raise ValueError(f"{name} must be above 0 and below 1, got {share!r}")
     return float(share)
-
-
-def _check_map_and_mask(
-    anomaly_map: ArrayLike, mask: ArrayLike
-) -> tuple[np.ndarray, np.ndarray]:
-    anomaly_map = check_spectrograms(anomaly_map, "anomaly_map")
-    mask = np.asarray(mask)
-    if mask.shape != anomaly_map.shape:
-        raise ValueError(
-            "mask must have the shape of anomaly_map, "
-            f"{anomaly_map.shape}, got {mask.shape}"
-        )
-    labels = check_labels(mask.ravel(), "mask", mask.size)
-    return anomaly_map, labels.reshape(mask.shape)

@@ -1,15 +1,18 @@
-"""Where in a clip a detector found what it calls abnormal."""
+"""Where in a clip a detector found what it calls abnormal, and whether it is there.
+
+A map of cells in time and frequency comes from a detector (`anomaly_map`). Of synthetic
+clips it is known which cells have changed (`change_mask`), so that maps can be judged.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
 
-from .autoencoder import AutoencoderDetector
-from .detectors import OutlierDetector, PanelDetector, anomaly_score
-from .features import BAND_PROFILE, pool_over_time
+from ._checks import check_clips, check_labels, check_number, check_spectrograms
+from .features import log_mel_spectrogram
 
 
 def has_anomaly_map(detector: Pipeline) -> bool:
@@ -23,15 +26,19 @@ def has_anomaly_map(detector: Pipeline) -> bool:
     Returns
     -------
     bool
-        False for ``"loudness"``, which judges a clip as a whole.
+        False for ``"level"``, which judges a clip as a whole.
 
     Examples
     --------
     >>> from esa4_helpers import make_detector
-    >>> has_anomaly_map(make_detector("gmm")), has_anomaly_map(make_detector("loudness"))
+    >>> has_anomaly_map(make_detector("gmm")), has_anomaly_map(make_detector("level"))
     (True, False)
     """
-    return "spectrogram" in detector.named_steps
+    *before, judge = (step for _, step in detector.steps)
+    if hasattr(judge, "anomaly_map"):
+        return True
+    pools = bool(before) and hasattr(before[-1], "spread_back")
+    return pools and hasattr(judge, "explain")
 
 
 def anomaly_map(detector: Pipeline, audio: ArrayLike) -> np.ndarray:
@@ -48,7 +55,7 @@ def anomaly_map(detector: Pipeline, audio: ArrayLike) -> np.ndarray:
     Parameters
     ----------
     detector : Pipeline
-        From `make_detector`, or one whose steps have the same names; fitted.
+        From `make_detector`, fitted, or made of the same parts.
     audio : array of shape (n_clips, n_samples)
         Clips as long as those that it was fitted to, floats in [-1, 1].
 
@@ -91,65 +98,197 @@ def anomaly_map(detector: Pipeline, audio: ArrayLike) -> np.ndarray:
             "this detector judges a clip as a whole and has no time-frequency map: ask "
             "has_anomaly_map(detector) first"
         )
-    check_is_fitted(detector["detector"])
-    S = detector["spectrogram"].transform(audio)
-    judge = detector["detector"]
-    if not isinstance(judge, AutoencoderDetector):
-        return _from_statistics(judge, (S,), detector["pool"].names)
-    if judge.score != "profile":
-        return judge.error_map(S)
-    return _from_statistics(judge.profile_, judge.profile_maps(S), BAND_PROFILE)
+    judge = detector[-1]
+    if hasattr(judge, "anomaly_map"):
+        return judge.anomaly_map(detector[:-1].transform(audio))
+    pool = detector[-2]
+    S = detector[:-2].transform(audio)
+    shares = judge.explain(pool.transform(S))
+    return pool.spread_back(shares, judge.typical_, S)
 
 
-def _from_statistics(
-    judge: OutlierDetector, maps: tuple[np.ndarray, ...], statistics: tuple[str, ...]
+def change_mask(
+    audio: ArrayLike,
+    healthy: ArrayLike,
+    sr: float,
+    *,
+    threshold_db: float = 3.0,
+    n_mels: int = 128,
+    n_fft: int = 2048,
+    hop_length: int = 512,
 ) -> np.ndarray:
-    """Ask about each statistic, and spread the answer over the frames behind it."""
-    pooled = [pool_over_time(m, name) for m in maps for name in statistics]
-    shares = _shares(judge, np.hstack(pooled))
-    typical = np.split(judge.typical_, len(pooled))
-    shares = np.split(shares, len(pooled), axis=1)
-    cells = np.zeros_like(maps[0])
-    sources = [(m, name) for m in maps for name in statistics]
-    for (source, statistic), value, usual, share in zip(
-        sources, pooled, typical, shares, strict=True
-    ):
-        direction = np.sign(value - usual)[..., np.newaxis]
-        if statistic == "std":
-            # What is averaged over the frames is the squared distance from the mean.
-            source = (source - source.mean(axis=2, keepdims=True)) ** 2
-            usual = usual**2
-        pull = np.maximum(direction * (source - usual[:, np.newaxis]), 0.0)
-        total = pull.sum(axis=2, keepdims=True)
-        weights = np.divide(pull, total, out=np.zeros_like(pull), where=total > 0)
-        cells += share[..., np.newaxis] * weights
-    return cells
+    """Mark where in its log-mel spectrogram each clip differs from its healthy twin.
 
+    For synthetic clips this is the truth about where an anomaly sits, to hold
+    against what a detector points at.
 
-def _shares(judge: OutlierDetector, X: np.ndarray) -> np.ndarray:
-    """What each feature of each clip adds to the score of a typical clip."""
-    if not isinstance(judge, PanelDetector):
-        return _one_at_a_time(judge, X, judge.typical_)
-    n_parts = len(judge.detectors_)
-    parts = zip(
-        judge.detectors_,
-        np.split(X, n_parts, axis=1),
-        np.split(judge.typical_, n_parts),
-        judge.spread_,
-        strict=True,
+    Parameters
+    ----------
+    audio : array of shape (n_clips, n_samples)
+        Clips, floats in [-1, 1], each at least one window long.
+    healthy : array of shape (n_clips, n_samples)
+        The same clips without the anomaly, as in `Dataset.healthy`.
+    sr : float
+        Sample rate in Hz.
+    threshold_db : float
+        How much louder or quieter a cell must be to count, at least 0. Clips
+        with an ``snr_db`` above 20 need 10 dB: in so quiet a hall, rounding to
+        16 bits alone changes single cells by more than 3 dB.
+    n_mels, n_fft, hop_length : int
+        See `log_mel_spectrogram`.
+
+    Returns
+    -------
+    ndarray of shape (n_clips, n_mels, n_frames)
+        bool, True where the levels are more than ``threshold_db`` apart.
+
+    Raises
+    ------
+    ValueError
+        If ``audio`` or ``healthy`` has another shape, the two shapes differ,
+        one of them is shorter than one window or holds NaN or infinity; or if
+        a number is out of its range.
+    TypeError
+        If ``audio`` or ``healthy`` does not hold floats, or if something else
+        than a number is given for one.
+
+    Examples
+    --------
+    >>> healthy = np.random.default_rng(0).normal(0, 0.1, (1, 16000))
+    >>> audio = healthy.copy()
+    >>> audio[0, 8000:] *= 2
+    >>> mask = change_mask(audio, healthy, sr=16000)
+    >>> bool(mask[0, :, :14].any()), bool(mask[0, :, 18:].all())
+    (False, True)
+    """
+    audio, healthy = check_clips(audio), check_clips(healthy, "healthy")
+    if audio.shape != healthy.shape:
+        raise ValueError(
+            f"audio and healthy must have the same shape, got {audio.shape} and "
+            f"{healthy.shape}"
+        )
+    if check_number(threshold_db, "threshold_db") < 0:
+        raise ValueError(f"threshold_db must be 0 dB or more, got {threshold_db!r}")
+    levels = (
+        log_mel_spectrogram(
+            clips, sr, n_mels=n_mels, n_fft=n_fft, hop_length=hop_length
+        )
+        for clips in (audio, healthy)
     )
-    return np.hstack(
-        [_one_at_a_time(one, x, typical) / spread for one, x, typical, spread in parts]
+    return np.abs(np.subtract(*levels)) > threshold_db
+
+
+def mass_inside(anomaly_map: ArrayLike, mask: ArrayLike) -> np.ndarray:
+    """Measure how much of each clip's anomaly map lies where the anomaly is.
+
+    Compare it with the share of cells inside the mask, which is what a map with
+    the same value everywhere would reach.
+
+    Parameters
+    ----------
+    anomaly_map : array of shape (n_clips, n_mels, n_frames)
+        How much each cell of the spectrogram speaks for an anomaly; not
+        negative, and above zero somewhere in each clip.
+    mask : array of the same shape
+        1 or True in the cells in which the anomaly is known to sound.
+
+    Returns
+    -------
+    ndarray of shape (n_clips,)
+        The share of the map's sum that lies inside the mask, 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or are not three-dimensional, the map holds NaN,
+        infinity or a negative value or is zero all over in a clip, or the mask
+        holds anything but 0 and 1.
+    TypeError
+        If the map does not hold floats.
+
+    Examples
+    --------
+    >>> mass_inside([[[3.0, 1.0], [0.0, 0.0]]], [[[1, 0], [1, 0]]])
+    array([0.75])
+    """
+    anomaly_map, mask = _check_map_and_mask(anomaly_map, mask)
+    negative = (anomaly_map < 0).any(axis=(1, 2))
+    if negative.any():
+        raise ValueError(
+            f"anomaly_map must not be negative, got {anomaly_map.min():g} at worst, "
+            f"first in clip {np.flatnonzero(negative)[0]}"
+        )
+    empty = ~anomaly_map.any(axis=(1, 2))
+    if empty.any():
+        raise ValueError(
+            "anomaly_map must be above zero somewhere in each clip, got only zeros "
+            f"in clip {np.flatnonzero(empty)[0]}"
+        )
+    # By its maximum, lest a sum overflows or shrinks to nothing.
+    anomaly_map = anomaly_map / anomaly_map.max(axis=(1, 2), keepdims=True)
+    inside = anomaly_map.sum(axis=(1, 2), where=mask)
+    return inside / anomaly_map.sum(axis=(1, 2))
+
+
+def map_auc(anomaly_map: ArrayLike, mask: ArrayLike) -> np.ndarray:
+    """Compute, clip by clip, how well an anomaly map ranks the anomaly's cells.
+
+    It is the chance that a cell inside the mask, drawn at random, has a higher
+    value in the map than one outside; ties count half.
+
+    Parameters
+    ----------
+    anomaly_map : array of shape (n_clips, n_mels, n_frames)
+        How much each cell of the spectrogram speaks for an anomaly, of either
+        sign.
+    mask : array of the same shape
+        1 or True in the cells in which the anomaly is known to sound, 0 or False
+        elsewhere; both in each clip.
+
+    Returns
+    -------
+    ndarray of shape (n_clips,)
+        Between 0 and 1; 0.5 is guessing.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or are not three-dimensional, the map holds NaN or
+        infinity, the mask holds anything but 0 and 1, or it is empty or full in
+        a clip.
+    TypeError
+        If the map does not hold floats.
+
+    Examples
+    --------
+    >>> map_auc([[[3.0, 1.0], [0.0, 0.5]]], [[[1, 0], [0, 1]]])
+    array([0.75])
+    """
+    anomaly_map, mask = _check_map_and_mask(anomaly_map, mask)
+    share = mask.mean(axis=(1, 2))
+    for bad, word in ((share == 0, "empty"), (share == 1, "full")):
+        if bad.any():
+            raise ValueError(
+                "mask must have cells inside and outside in each clip, but is "
+                f"{word} in clip {np.flatnonzero(bad)[0]}"
+            )
+    return np.array(
+        [
+            roc_auc_score(inside.ravel(), values.ravel())
+            for inside, values in zip(mask, anomaly_map, strict=True)
+        ]
     )
 
 
-def _one_at_a_time(
-    judge: OutlierDetector, X: np.ndarray, typical: np.ndarray
-) -> np.ndarray:
-    usual_score = anomaly_score(judge, typical[np.newaxis])[0]
-    shares = np.empty_like(X)
-    for i, x in enumerate(X):
-        changed = np.tile(typical, (len(x), 1))
-        np.fill_diagonal(changed, x)
-        shares[i] = anomaly_score(judge, changed) - usual_score
-    return np.maximum(shares, 0.0)
+def _check_map_and_mask(
+    anomaly_map: ArrayLike, mask: ArrayLike
+) -> tuple[np.ndarray, np.ndarray]:
+    anomaly_map = check_spectrograms(anomaly_map, "anomaly_map")
+    mask = np.asarray(mask)
+    if mask.shape != anomaly_map.shape:
+        raise ValueError(
+            "mask must have the shape of anomaly_map, "
+            f"{anomaly_map.shape}, got {mask.shape}"
+        )
+    labels = check_labels(mask.ravel(), "mask", mask.size)
+    return anomaly_map, labels.reshape(mask.shape)

@@ -263,7 +263,10 @@ def reconstruct(model: keras.Model, S: ArrayLike) -> np.ndarray:
     >>> reconstruct(model, np.zeros((3, 8, 20))).shape
     (3, 8, 20)
     """
-    S = check_spectrograms(S)
+    return _reconstruct(model, check_spectrograms(S))
+
+
+def _reconstruct(model: keras.Model, S: np.ndarray) -> np.ndarray:
     n_mels, window = (
         given or found
         for given, found in zip(model.input_shape[1:3], S.shape[1:], strict=True)
@@ -335,7 +338,7 @@ def reconstruction_error(model: keras.Model, S: ArrayLike) -> np.ndarray:
     (3, 8, 8)
     """
     S = check_spectrograms(S)
-    return (S - reconstruct(model, S)) ** 2
+    return (S - _reconstruct(model, S)) ** 2
 
 
 def _check_sizes(n_mels: int, n_frames: int, code_size: int) -> tuple[int, int, int]:

@@ -20,13 +20,13 @@ from .detectors import (
     PanelDetector,
     TwoSidedDetector,
 )
-from .features import BAND_PROFILE, LogMelSpectrogram, Loudness, PoolOverTime
+from .features import BAND_PROFILE, Level, LogMelSpectrogram, PoolOverTime
 
 # The threshold of `predict` comes from clips that a detector was not fitted to.
 _FOLDS = 5
 
-_ON_LOUDNESS: dict[str, Callable[[int], OutlierDetector]] = {
-    "loudness": lambda seed: TwoSidedDetector(cv=_FOLDS),
+_ON_LEVELS: dict[str, Callable[[int], OutlierDetector]] = {
+    "level": lambda seed: TwoSidedDetector(cv=_FOLDS),
 }
 _ON_BAND_PROFILES: dict[str, Callable[[int], OutlierDetector]] = {
     "gmm": lambda seed: GMMDetector(2, "shrunk", random_state=seed),
@@ -59,9 +59,9 @@ def detector_names() -> tuple[str, ...]:
     Examples
     --------
     >>> detector_names()
-    ('loudness', 'gmm', 'mahalanobis', 'knn', 'autoencoder', 'interpolation', 'dense')
+    ('level', 'gmm', 'mahalanobis', 'knn', 'autoencoder', 'interpolation', 'dense')
     """
-    return (*_ON_LOUDNESS, *_ON_BAND_PROFILES, *_ON_SPECTROGRAMS)
+    return (*_ON_LEVELS, *_ON_BAND_PROFILES, *_ON_SPECTROGRAMS)
 
 
 def make_detector(name: str, sr: float = 16000, random_state: int = 0) -> Pipeline:
@@ -71,12 +71,12 @@ def make_detector(name: str, sr: float = 16000, random_state: int = 0) -> Pipeli
     ``score_samples(audio)`` tells how normal other clips are (higher is more
     normal), `anomaly_score` how abnormal, and ``predict(audio)`` gives +1 or -1. All
     clips must be equally long, at least one window of 2048 samples (which only
-    ``"loudness"`` can do without). Five training clips are the least; twenty are better.
+    ``"level"`` can do without). Five training clips are the least; twenty are better.
 
     Parameters
     ----------
     name : str
-        One of `detector_names`. ``"loudness"`` is the baseline for all others: how far
+        One of `detector_names`. ``"level"`` is the baseline for all others: how far
         RMS level, peak level and crest factor are from the training clips',
         whichever is furthest. ``"gmm"`` (two Gaussians with a shrunken covariance),
         ``"mahalanobis"`` (distance from the mean) and ``"knn"`` (distance to the 3
@@ -118,8 +118,8 @@ def make_detector(name: str, sr: float = 16000, random_state: int = 0) -> Pipeli
     """
     check_sample_rate(sr)
     seed = check_count(random_state, "random_state")
-    if name in _ON_LOUDNESS:
-        steps = [("loudness", Loudness(sr)), ("detector", _ON_LOUDNESS[name](seed))]
+    if name in _ON_LEVELS:
+        steps = [("level", Level(sr)), ("detector", _ON_LEVELS[name](seed))]
     elif name in _ON_BAND_PROFILES:
         steps = [
             ("spectrogram", LogMelSpectrogram(sr)),
@@ -132,8 +132,9 @@ def make_detector(name: str, sr: float = 16000, random_state: int = 0) -> Pipeli
             ("detector", _ON_SPECTROGRAMS[name](seed)),
         ]
     else:
+        renamed = ': "loudness" is now called "level"' if name == "loudness" else ""
         raise ValueError(
-            f"there is no detector {name!r}: expected one of "
+            f"there is no detector {name!r}{renamed}: expected one of "
             f"{', '.join(map(repr, detector_names()))}"
         )
     return Pipeline(steps)

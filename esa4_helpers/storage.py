@@ -19,7 +19,7 @@ from .detectors import (
     ShrunkWhitening,
     TwoSidedDetector,
 )
-from .features import LogMelSpectrogram, Loudness, PoolOverTime
+from .features import Level, LogMelSpectrogram, PoolOverTime
 
 # All that a file may ask for, besides scikit-learn's and numpy's own harmless types.
 _OURS = [
@@ -28,8 +28,8 @@ _OURS = [
         AutoencoderDetector,
         GMMDetector,
         KNNDetector,
+        Level,
         LogMelSpectrogram,
-        Loudness,
         MahalanobisDetector,
         PanelDetector,
         PoolOverTime,
