@@ -56,7 +56,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from esa4_helpers import (
-    ClipGallery, ClipPlayer, auc, load_dataset, loudness, peak_level, set_style,
+    ClipGallery, ClipPlayer, auc, level, load_dataset, peak_level, set_style,
 )
 
 set_style()
@@ -131,15 +131,12 @@ print(f"sample rate {dataset.sr} Hz, so each clip lasts {n_samples / dataset.sr}
 # %% [markdown]
 # ## Which clip is what
 #
-# Each clip comes with a name and two labels: is it for training, and is it abnormal?
-# Every training clip is normal.
+# Each clip comes with a name and two labels: is it for training, and of what kind is it,
+# normal or not? Every training clip is normal.
 
 # %%
-for name, is_train, is_anomaly in zip(
-    dataset.names, dataset.is_train, dataset.is_anomaly
-):
-    split = "training" if is_train else "test"
-    print(f"{name:15} {split:9} {'abnormal' if is_anomaly else 'normal'}")
+for name, is_train, kind in zip(dataset.names, dataset.is_train, dataset.kinds):
+    print(f"{name:15} {'training' if is_train else 'test':9} {kind}")
 
 # %% [markdown]
 # The labels are read off the *file names*. That is less harmless than it looks: these
@@ -154,10 +151,11 @@ print("'_anomaly_' in the name:", "_anomaly_" in path.split("/")[-1])
 
 # %% [markdown]
 # Counting is the cheapest check there is. Do the numbers agree with what was
-# promised: normal clips for training, and both kinds for the test?
+# promised: normal clips for training, and both sorts for the test?
 
 # %%
-for title, part in (("training", dataset.train), ("test", dataset.test)):
+train, test = dataset.train, dataset.test
+for title, part in (("training", train), ("test", test)):
     n_abnormal = part.is_anomaly.sum()
     print(f"{title}: {len(part) - n_abnormal} normal, {n_abnormal} abnormal")
 
@@ -166,20 +164,20 @@ for title, part in (("training", dataset.train), ("test", dataset.test)):
 #
 # First two healthy clips from the training set. The recordings are quiet, so all
 # players here are turned up by the same 18 dB (a factor of 8 in pressure). The same
-# for all: turning each up to the same loudness would wipe out a difference that may
+# for all: turning each up to the same level would wipe out a difference that may
 # matter.
 
 # %% tags=["listen", "nbval-ignore-output"]
-for i in np.flatnonzero(dataset.is_train)[:2]:
-    display(ClipPlayer(dataset.audio[i], dataset.sr, dataset.names[i], gain_db=18))
+for clip, name in zip(train.audio[:2], train.names):
+    display(ClipPlayer(clip, train.sr, name, gain_db=18))
 
 # %% [markdown]
 # Did you hear the rhythm? A strong click, a weak one midway, a strong one again, over
 # the noise of the hall. Now two faulty ones. What is different?
 
 # %% tags=["listen", "nbval-ignore-output"]
-for i in np.flatnonzero(dataset.is_anomaly)[:2]:
-    display(ClipPlayer(dataset.audio[i], dataset.sr, dataset.names[i], gain_db=18))
+for i in np.flatnonzero(test.is_anomaly)[:2]:
+    display(ClipPlayer(test.audio[i], test.sr, test.names[i], gain_db=18))
 
 # %% [markdown]
 # ## Look
@@ -189,12 +187,12 @@ for i in np.flatnonzero(dataset.is_anomaly)[:2]:
 
 # %% mystnb={"image": {"alt": "Waveforms of one normal and one abnormal test clip on the same scale. The normal one has two or more tall spikes; in the abnormal one the spikes are much smaller or missing, and the noise between them looks alike."}}
 time = np.arange(n_samples) / dataset.sr
-normal = np.flatnonzero(~dataset.is_train & ~dataset.is_anomaly)[0]
-abnormal = np.flatnonzero(dataset.is_anomaly)[0]
+# The first of each sort: where is_anomaly is smallest, and where it is largest.
+normal, abnormal = np.argmin(test.is_anomaly), np.argmax(test.is_anomaly)
 figure, axes = plt.subplots(2, 1, figsize=(5, 4), sharex=True, sharey=True)
 for ax, i, color in zip(axes, (normal, abnormal), ("#0072B2", "#D55E00")):
-    ax.plot(time, dataset.audio[i], color=color, linewidth=0.5)
-    ax.set(title=dataset.names[i], ylabel="pressure (full scale)")
+    ax.plot(time, test.audio[i], color=color, linewidth=0.5)
+    ax.set(title=test.names[i], ylabel="pressure (full scale)")
 _ = axes[1].set_xlabel("time (s)")
 
 # %% [markdown]
@@ -213,9 +211,9 @@ _ = axes[1].set_xlabel("time (s)")
 # fault makes a machine louder or quieter.
 
 # %%
-typical_level = np.median(peak_level(dataset.train.audio))
-baseline_scores = np.abs(peak_level(dataset.test.audio) - typical_level)
-for name, score in zip(dataset.test.names, baseline_scores):
+typical_level = np.median(peak_level(train.audio))
+baseline_scores = np.abs(peak_level(test.audio) - typical_level)
+for name, score in zip(test.names, baseline_scores):
     print(f"{name:15} {score:5.1f} dB from the typical peak level")
 
 # %% [markdown]
@@ -224,7 +222,7 @@ for name, score in zip(dataset.test.names, baseline_scores):
 # guessing gives 0.5. Chapter 3 shows where the name comes from.
 
 # %%
-print(f"AUC of the peak level: {auc(dataset.test.is_anomaly, baseline_scores):.2f}")
+print(f"AUC of the peak level: {auc(test.is_anomaly, baseline_scores):.2f}")
 
 # %% [markdown]
 # One line of arithmetic ranks every faulty clip above every healthy one. Does that
@@ -239,19 +237,14 @@ print(f"AUC of the peak level: {auc(dataset.test.is_anomaly, baseline_scores):.2
 #
 # Each small picture below is a clip, drawn as you will learn to draw it in chapter 2: time runs
 # to the right, pitch upwards, and bright means loud. Press one to hear it; a line shows where in
-# the picture you are. Then sort them by loudness (the RMS level, an average over the whole clip),
-# or by our anomaly score, and listen from one end to the other. Which of the two follows what
-# your ear calls faulty?
+# the picture you are. Then sort them by their RMS level (the *root mean square*, an average over
+# the whole clip), or by our anomaly score, and listen from one end to the other. Which of the two
+# follows what your ear calls faulty?
 
 # %% tags=["listen", "nbval-ignore-output"]
 distance = np.abs(peak_level(dataset.audio) - typical_level)
-groups = {
-    "training, normal": dataset.is_train,
-    "test, normal": ~dataset.is_train & ~dataset.is_anomaly,
-    "test, abnormal": dataset.is_anomaly,
-}
-keys = {"loudness (dB)": loudness(dataset.audio)[:, 0], "anomaly score (dB)": distance}
-ClipGallery(dataset.audio, dataset.sr, dataset.names, groups, keys, gain_db=18)
+keys = {"RMS level (dB)": level(dataset.audio)[:, 0], "anomaly score (dB)": distance}
+ClipGallery(dataset, keys, gain_db=18)
 
 # %% [markdown]
 # ## Summary

@@ -102,13 +102,13 @@ print("with a channel axis:", S_lecture[..., np.newaxis].shape)
 # to the right, pitch goes up, and brighter means more power.
 
 # %% mystnb={"image": {"alt": "Log-mel spectrograms up to 22 kHz of a normal and an abnormal clip, each relative to its own maximum. The normal one shows bright vertical lines, its clicks. In the abnormal one they are weaker or missing. Above 8 kHz both are dark."}}
-normal = np.flatnonzero(~dataset.is_train & ~dataset.is_anomaly)[0]
-abnormal = np.flatnonzero(dataset.is_anomaly)[0]
+test = dataset.test
+S = log_mel_spectrogram(test.audio, test.sr, ref=np.max, top_db=80)
+# The first of each sort: where is_anomaly is smallest, and where it is largest.
+pair = np.argmin(test.is_anomaly), np.argmax(test.is_anomaly)
 figure, axes = plt.subplots(2, 1, figsize=(5, 5))
-for ax, i in zip(axes, (normal, abnormal)):
-    plot_spectrogram(
-        S_lecture[i], dataset.sr, vmin=-80, vmax=0, title=dataset.names[i], ax=ax
-    )
+for ax, i in zip(axes, pair):
+    plot_spectrogram(S[i], test.sr, vmin=-80, vmax=0, title=test.names[i], ax=ax)
 
 # %% [markdown]
 # The vertical lines are the clicks: short, so narrow in time; sharp, so wide in
@@ -125,11 +125,12 @@ for ax, i in zip(axes, (normal, abnormal)):
 # reference for all clips (the function's default).
 
 # %%
-S_absolute = log_mel_spectrogram(dataset.audio, dataset.sr)
+train = dataset.train
 centres = librosa.mel_frequencies(128 + 2, fmax=dataset.sr / 2)[1:-1]
 click_bands = (centres > 4000) & (centres < 7500)
-for title, S in (("relative", S_lecture), ("absolute", S_absolute)):
-    clicks = S[dataset.is_train][:, click_bands].max(axis=2).mean(axis=1)
+for title, ref in (("relative", np.max), ("absolute", 1.0)):
+    S = log_mel_spectrogram(train.audio, train.sr, ref=ref)
+    clicks = S[:, click_bands].max(axis=2).mean(axis=1)
     print(f"{title}: the level of the clicks varies by {clicks.std():.1f} dB")
 
 # %% [markdown]
@@ -153,7 +154,8 @@ print(f"{np.mean(centres > 8000):.0%} of the bands lie above 8 kHz")
 
 # %% mystnb={"image": {"alt": "Level in each mel band, averaged over time and over the training clips, against frequency on a logarithmic axis. The curve drops steeply at 8 kHz, marked by a dashed line, and stays low above."}}
 figure, ax = plt.subplots(figsize=(5, 3))
-ax.semilogx(centres, S_absolute[dataset.is_train].mean(axis=(0, 2)))
+S = log_mel_spectrogram(train.audio, train.sr)
+ax.semilogx(centres, S.mean(axis=(0, 2)))
 ax.axvline(8000, color="#767676", linestyle="--", label="8 kHz")
 ax.set(xlabel="frequency (Hz)", ylabel="mean level (dB)", title="Training clips")
 _ = ax.legend()
@@ -163,21 +165,21 @@ _ = ax.legend()
 # from the valve. A detector may still "learn" from it, and even profit by chance, but
 # it would learn how the files were made. We go back to the rate of the original
 # recordings. *Resampling* computes the samples that a recording at the lower rate
-# would have had.
+# would have had. (`resampled` lets `librosa.resample` do it, and returns a whole data set:
+# names and labels stay with their clips.)
 
 # %%
-sr = 16000
-audio = librosa.resample(dataset.audio, orig_sr=dataset.sr, target_sr=sr)
-S = log_mel_spectrogram(audio, sr)
-print("(n_clips, n_mels, n_frames) =", S.shape)
+clips = dataset.resampled(16000)
+S = log_mel_spectrogram(clips.test.audio, clips.sr)
+print("test clips: (n_clips, n_mels, n_frames) =", S.shape)
 
 # %% [markdown]
 # The same two clips again, now at 16 kHz and in absolute levels:
 
 # %% mystnb={"image": {"alt": "Log-mel spectrograms up to 8 kHz of the same normal and abnormal clip in absolute levels. The background is similar, if not the same, and the bright vertical lines of the normal clip are fainter and fewer, or missing, in the abnormal one."}}
 figure, axes = plt.subplots(2, 1, figsize=(5, 5))
-for ax, i in zip(axes, (normal, abnormal)):
-    plot_spectrogram(S[i], sr, vmin=-80, vmax=-10, title=dataset.names[i], ax=ax)
+for ax, i in zip(axes, pair):
+    plot_spectrogram(S[i], clips.sr, vmin=-80, vmax=-10, title=test.names[i], ax=ax)
 
 # %% [markdown]
 # Nearly all 128 bands now serve the range in which there is something to hear, and the pictures
@@ -202,11 +204,10 @@ print("(n_clips, n_features) =", X_mean.shape)
 # keeps the loudest frame in each band, however short.
 
 # %% mystnb={"image": {"alt": "Two panels of level against frequency, one curve a test clip. Top, mean over time: the blue normal and orange abnormal curves overlap in most bands. Bottom, maximum over time: the orange curves run clearly below the blue ones at high frequencies."}}
-centres = librosa.mel_frequencies(128 + 2, fmax=sr / 2)[1:-1]
+centres = librosa.mel_frequencies(128 + 2, fmax=clips.sr / 2)[1:-1]
 figure, axes = plt.subplots(2, 1, figsize=(5, 6), sharex=True, sharey=True)
 for ax, statistic in zip(axes, ("mean", "max")):
-    X = pool_over_time(S, statistic)[~dataset.is_train]
-    for x, is_anomaly in zip(X, dataset.test.is_anomaly):
+    for x, is_anomaly in zip(pool_over_time(S, statistic), test.is_anomaly):
         color, style = ("#D55E00", "--") if is_anomaly else ("#0072B2", "-")
         ax.semilogx(centres, x, color=color, linestyle=style, linewidth=1)
     ax.set(title=f"{statistic} over time", ylabel="level (dB)")
@@ -225,8 +226,8 @@ _ = axes[1].set_xlabel("frequency (Hz)")
 
 # %%
 for statistic in ("mean", "max"):
-    X = pool_over_time(S, statistic)[~dataset.is_train]
-    a, b = X[~dataset.test.is_anomaly], X[dataset.test.is_anomaly]
+    X = pool_over_time(S, statistic)
+    a, b = X[~test.is_anomaly], X[test.is_anomaly]
     spread = np.sqrt((a.var(axis=0, ddof=1) + b.var(axis=0, ddof=1)) / 2)
     distance = np.median(np.abs(a.mean(axis=0) - b.mean(axis=0)) / spread)
     print(f"{statistic:4} over time: median distance {distance:.1f} spreads")
@@ -238,7 +239,16 @@ for statistic in ("mean", "max"):
 # (GWRP) sorts the frames of a band from loud to quiet and gives the $i$-th the weight
 # $r^i$: with $r = 1$ it is the mean, with $r = 0$ the maximum, and between the two it
 # listens to the loudest few frames
-# ([Guan et al. 2023](https://arxiv.org/abs/2305.03328)). *Percentiles* are another family:
+# ([Guan et al. 2023](https://arxiv.org/abs/2305.03328)):
+
+# %%
+for decay in (1.0, 0.9, 0.0):
+    X = pool_over_time(S, "gwrp", decay=decay)
+    to_mean, to_max = (np.abs(X - pool_over_time(S, s)).mean() for s in ("mean", "max"))
+    print(f"r = {decay}: {to_mean:4.1f} dB from the mean, {to_max:4.1f} dB from the maximum")
+
+# %% [markdown]
+# *Percentiles* are another family:
 # the 95th is the level that 95 % of the frames stay below, the *median* is the 50th. And the
 # standard deviation says how much a band's level moves. All of them are available:
 
@@ -267,8 +277,10 @@ print("(n_clips, n_features) =", pool.fit_transform(S).shape)
 # it with the mean features of the lecture, with which chapter 3 starts.
 
 # %%
-X_train = X_mean[dataset.is_train]
-X_test = X_mean[~dataset.is_train]
+X_train, X_test = (
+    pool_over_time(log_mel_spectrogram(part.audio, part.sr, ref=np.max, top_db=80), "mean")
+    for part in (train, test)
+)
 scaler = StandardScaler().fit(X_train)
 X_train, X_test = scaler.transform(X_train), scaler.transform(X_test)
 print("training", X_train.shape, "test", X_test.shape)
@@ -287,7 +299,7 @@ for title, X in (("training", X_train), ("test", X_test)):
 # ## Summary
 #
 # - A log-mel spectrogram shows the level in each frequency band over time, spaced as
-#   the ear hears it. Levels should be absolute if loudness may matter.
+#   the ear hears it. Levels should be absolute if it may matter how loud something is.
 # - Features should cover the range in which the machine can be heard, no more.
 # - The mean over time hides what is short. The maximum keeps it.
 # - Everything that is fitted, even a scaler, is fitted to training clips only.

@@ -47,7 +47,6 @@ if "google.colab" in sys.modules:
 # The libraries and the helpers.
 
 # %%
-import librosa
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.decomposition import PCA
@@ -58,7 +57,7 @@ from sklearn.preprocessing import StandardScaler
 from esa4_helpers import (
     GMMDetector, KNNDetector, LogMelSpectrogram, MahalanobisDetector, PoolOverTime,
     ShrunkWhitening, ThresholdExplorer, TwoSidedDetector, anomaly_map, anomaly_score,
-    auc, load_dataset, log_mel_spectrogram, loudness, peak_level, permutation_p_value,
+    auc, level, load_dataset, log_mel_spectrogram, peak_level, permutation_p_value,
     plot_points, plot_roc, plot_scores, pool_over_time, set_style,
 )
 
@@ -78,11 +77,14 @@ print(f"data set: {dataset.title}")
 # mean and standard deviation.
 
 # %%
-S = log_mel_spectrogram(dataset.audio, dataset.sr, ref=np.max, top_db=80)
-X = pool_over_time(S, "mean")
-scaler = StandardScaler().fit(X[dataset.is_train])
-X_train = scaler.transform(X[dataset.is_train])
-X_test = scaler.transform(X[~dataset.is_train])
+def lecture_features(clips):
+    S = log_mel_spectrogram(clips.audio, clips.sr, ref=np.max, top_db=80)
+    return pool_over_time(S, "mean")
+
+
+scaler = StandardScaler().fit(lecture_features(dataset.train))
+X_train = scaler.transform(lecture_features(dataset.train))
+X_test = scaler.transform(lecture_features(dataset.test))
 y_test = dataset.test.is_anomaly.astype(int)
 print("training", X_train.shape, "test", X_test.shape, "labels", y_test)
 
@@ -96,7 +98,8 @@ print("training", X_train.shape, "test", X_test.shape, "labels", y_test)
 
 # %% mystnb={"image": {"alt": "Scatter plot of clips in the first two principal components: black dots for training clips, blue circles for normal and orange diamonds for abnormal test clips. The diamonds tend to one side, but they are not cleanly apart from the black dots."}}
 pca = PCA().fit(X_train)
-_ = plot_points(pca.transform(X_train), pca.transform(X_test), y_test)
+axis_names = ("first principal component", "second principal component")
+_ = plot_points(pca.transform(X_train), pca.transform(X_test), y_test, axis_names)
 
 # %% [markdown]
 # The abnormal clips are not just anywhere: they tend to one side. But they are not cleanly
@@ -244,11 +247,13 @@ print(f"AUC over 10 seeds: {min(aucs):.2f} to {max(aucs):.2f}")
 #   few clips, a coarse model that the data can settle is the safer choice.
 
 # %%
-sr = 16000
-audio = librosa.resample(dataset.audio, orig_sr=dataset.sr, target_sr=sr)
-X = pool_over_time(log_mel_spectrogram(audio, sr), "max")
-X_train, X_test = X[dataset.is_train], X[~dataset.is_train]
-print(f"numbers to estimate: {2 * 2 * X.shape[1] + 1}, numbers we have: {X_train.size}")
+clips = dataset.resampled(16000)
+X_train, X_test = (
+    pool_over_time(log_mel_spectrogram(part.audio, part.sr), "max")
+    for part in (clips.train, clips.test)
+)
+n_features = X_train.shape[1]
+print(f"numbers to estimate: {2 * 2 * n_features + 1}, numbers we have: {X_train.size}")
 
 # %% [markdown]
 # `GMMDetector` bundles the standardisation and the mixture. It is fitted and asked like
@@ -278,12 +283,11 @@ _ = plot_roc(y_test, max_scores, label="16 kHz: max, diagonal", ax=axes[1])
 # chosen by it.
 
 # %%
-def auc_range(X, covariance):
+def auc_range(X_train, X_test, covariance):
     aucs = []
     for seed in range(10):
-        detector = GMMDetector(2, covariance, random_state=seed)
-        detector.fit(X[dataset.is_train])
-        aucs.append(auc(y_test, anomaly_score(detector, X[~dataset.is_train])))
+        detector = GMMDetector(2, covariance, random_state=seed).fit(X_train)
+        aucs.append(auc(y_test, anomaly_score(detector, X_test)))
     return f"{min(aucs):.2f} to {max(aucs):.2f}"
 
 # %% [markdown]
@@ -291,15 +295,18 @@ def auc_range(X, covariance):
 # the two sample rates.
 
 # %%
-spectrograms = {
-    "relative, 44.1 kHz": S,
-    "absolute, 44.1 kHz": log_mel_spectrogram(dataset.audio, dataset.sr),
-    "absolute, 16 kHz": log_mel_spectrogram(audio, sr),
+settings = {
+    "relative, 44.1 kHz": (dataset, {"ref": np.max, "top_db": 80}),
+    "absolute, 44.1 kHz": (dataset, {}),
+    "absolute, 16 kHz": (clips, {}),
 }
-for name, spectrogram in spectrograms.items():
+for name, (data, levels) in settings.items():
+    S_train, S_test = (
+        log_mel_spectrogram(part.audio, part.sr, **levels) for part in (data.train, data.test)
+    )
     for statistic in ("mean", "max"):
-        X = pool_over_time(spectrogram, statistic)
-        full, diag = auc_range(X, "full"), auc_range(X, "diag")
+        X = pool_over_time(S_train, statistic), pool_over_time(S_test, statistic)
+        full, diag = (auc_range(*X, covariance) for covariance in ("full", "diag"))
         print(f"{name:18}  {statistic:4}  full {full}  diagonal {diag}")
 
 # %% [markdown]
@@ -343,8 +350,8 @@ print(f"pulled towards round by {whitening.shrinkage_:.0%}")
 # - **nearest neighbours** (kNN): how far from the closest training clips?
 #
 # Another way to have fewer unknowns is to keep only the first few principal components. We
-# compare all of them on the maximum over time, next to the loudness baseline with three
-# features: RMS level, peak level and their difference, the *crest factor*.
+# compare all of them on the maximum over time, next to a baseline with three features of
+# a clip's *level*: RMS level, peak level and their difference, the *crest factor*.
 
 # %%
 detectors = {
@@ -363,9 +370,9 @@ for name, detector in detectors.items():
 # And the baseline:
 
 # %%
-baseline = TwoSidedDetector().fit(loudness(dataset.train.audio))
-scores = anomaly_score(baseline, loudness(dataset.test.audio))
-print(f"loudness              AUC {auc(y_test, scores):.2f}")
+baseline = TwoSidedDetector().fit(level(dataset.train.audio))
+scores = anomaly_score(baseline, level(dataset.test.audio))
+print(f"level                 AUC {auc(y_test, scores):.2f}")
 
 # %% [markdown]
 # Once the feature keeps the click, the choice of the detector hardly matters on these ten
@@ -399,13 +406,14 @@ for name, decision in zip(dataset.test.names, decisions):
 # of pooling, for you to compare with the peak level.
 
 # %%
-scores, maps = {"peak level": np.abs(peak_level(audio[~dataset.is_train]) - typical_level)}, {}
+test = clips.test
+scores, maps = {"peak level": np.abs(peak_level(test.audio) - typical_level)}, {}
 for statistic in ("max", "mean"):
-    steps = [("spectrogram", LogMelSpectrogram(sr)), ("pool", PoolOverTime(statistic)),
+    steps = [("spectrogram", LogMelSpectrogram(test.sr)), ("pool", PoolOverTime(statistic)),
              ("detector", GMMDetector(random_state=0))]
-    pipeline = Pipeline(steps).fit(audio[dataset.is_train])
-    scores[statistic] = anomaly_score(pipeline, audio[~dataset.is_train])
-    maps[statistic] = anomaly_map(pipeline, audio[~dataset.is_train])
+    pipeline = Pipeline(steps).fit(clips.train.audio)
+    scores[statistic] = anomaly_score(pipeline, test.audio)
+    maps[statistic] = anomaly_map(pipeline, test.audio)
     print(f"{statistic}: AUC {auc(y_test, scores[statistic]):.2f}")
 
 # %% [markdown]
@@ -414,8 +422,7 @@ for statistic in ("max", "mean"):
 # the mean: can you find a threshold that makes no mistake?
 
 # %% tags=["listen", "nbval-ignore-output"]
-names = dataset.test.names
-ThresholdExplorer(y_test, scores, audio[~dataset.is_train], sr, names, maps, gain_db=18)
+ThresholdExplorer(test, scores, maps, gain_db=18)
 
 # %% [markdown]
 # ## Summary

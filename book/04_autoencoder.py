@@ -57,7 +57,6 @@ import os
 os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="0")
 
 import keras
-import librosa
 import matplotlib.pyplot as plt
 import numpy as np
 from keras import layers
@@ -89,8 +88,10 @@ print(f"data set: {dataset.title}")
 # a little.
 
 # %%
-S = log_mel_spectrogram(dataset.audio, dataset.sr, ref=np.max, top_db=80)
-S_train, S_test = S[dataset.is_train], S[~dataset.is_train]
+S_train, S_test = (
+    log_mel_spectrogram(part.audio, part.sr, ref=np.max, top_db=80)
+    for part in (dataset.train, dataset.test)
+)
 minimum, value_range = S_train.min(), np.ptp(S_train)
 Z_train = (S_train - minimum) / value_range
 Z_test = (S_test - minimum) / value_range
@@ -112,7 +113,7 @@ print(f"training values from {Z_train.min():.1f} to {Z_train.max():.1f}")
 keras.utils.set_random_seed(0)
 conv = {"kernel_size": 3, "activation": "relu", "padding": "same"}
 lecture_model = keras.Sequential([
-    keras.Input((*S.shape[1:], 1)),
+    keras.Input((*S_train.shape[1:], 1)),
     layers.Conv2D(8, **conv),
     layers.MaxPooling2D(2, padding="same", name="pool"),
     layers.Conv2D(16, name="code", **conv),
@@ -200,10 +201,9 @@ print(f"input {n_input} values, code {n_code} values, ratio {n_code / n_input:.0
 # we use absolute levels at 16 kHz, and as above we scale by the training clips' extremes.
 
 # %%
-sr = 16000
-audio = librosa.resample(dataset.audio, orig_sr=dataset.sr, target_sr=sr)
-S = log_mel_spectrogram(audio, sr)
-S_train, S_test = S[dataset.is_train], S[~dataset.is_train]
+clips = dataset.resampled(16000)
+test = clips.test
+S_train, S_test = (log_mel_spectrogram(part.audio, part.sr) for part in (clips.train, test))
 minimum, value_range = S_train.min(), np.ptp(S_train)
 Z_train = (S_train - minimum) / value_range
 Z_test = (S_test - minimum) / value_range
@@ -214,11 +214,11 @@ print(f"input {S_train[0].size} values, code 16 values")
 
 # %% tags=["nbval-ignore-output"]
 keras.utils.set_random_seed(0)
-model = build_autoencoder(*S.shape[1:], code_size=16)
+model = build_autoencoder(*S_train.shape[1:], code_size=16)
 inputs = Z_train[..., np.newaxis]
 _ = model.fit(inputs, inputs, batch_size=2, epochs=50, verbose=0)
 mean_scores = reconstruction_error(model, Z_test).mean(axis=(1, 2))
-for name, score in zip(dataset.test.names, mean_scores):
+for name, score in zip(test.names, mean_scores):
     print(f"{name:15} {score:.6f}")
 
 # %% [markdown]
@@ -252,10 +252,8 @@ for name, scores in (
 pair = [np.flatnonzero(y_test == label)[0] for label in (0, 1)]
 figure, axes = plt.subplots(4, 1, figsize=(5, 10))
 for two, i in zip(axes.reshape(2, 2), pair):
-    plot_spectrogram(
-        S_test[i], sr, vmin=-80, vmax=-10, title=dataset.test.names[i], ax=two[0]
-    )
-    plot_spectrogram(errors[i], sr, vmin=0, vmax=0.1, label="squared error", ax=two[1])
+    plot_spectrogram(S_test[i], test.sr, vmin=-80, vmax=-10, title=test.names[i], ax=two[0])
+    plot_spectrogram(errors[i], test.sr, vmin=0, vmax=0.1, label="squared error", ax=two[1])
 
 # %% [markdown]
 # The error sits on the clicks. A click is short, and it comes at another moment in each
@@ -308,8 +306,7 @@ _ = plot_roc(y_test, profile_scores, label="error profile", ax=axes[1])
 # %% tags=["listen", "nbval-ignore-output"]
 errors = reconstruction_error(model, Z_test)
 rebuilt = reconstruct(model, Z_test) * value_range + minimum
-names, test_audio = dataset.test.names, audio[~dataset.is_train]
-ErrorMapViewer(S_test, rebuilt, errors, test_audio, sr, names, vmin=-80, vmax=-10, gain_db=18)
+ErrorMapViewer(test, S_test, rebuilt, errors, gain_db=18)
 
 # %% [markdown]
 # And all scores together, to move the threshold and to listen to each dot:
@@ -323,7 +320,7 @@ all_scores = {
     "peak level": np.abs(peak_level(dataset.test.audio) - typical_level),
 }
 maps = {name: errors for name in ("mean error", "worst frame")}
-ThresholdExplorer(y_test, all_scores, test_audio, sr, names, maps, gain_db=18)
+ThresholdExplorer(test, all_scores, maps, gain_db=18)
 
 # %% [markdown]
 # ## Does it hold for other networks?

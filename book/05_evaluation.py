@@ -54,7 +54,6 @@ import os
 # TensorFlow then prints fewer messages, and computes alike on all processors.
 os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="0")
 
-import librosa
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -73,9 +72,9 @@ from esa4_helpers import (
 set_style()
 dataset = load_dataset()
 sr = 16000
-audio = librosa.resample(dataset.audio, orig_sr=dataset.sr, target_sr=sr)
-train, test = audio[dataset.is_train], audio[~dataset.is_train]
-y_test = dataset.test.is_anomaly
+clips = dataset.resampled(sr)
+train, test = clips.train.audio, clips.test.audio
+y_test = clips.test.is_anomaly
 print(f"data set: {dataset.title}, training {train.shape}, test {test.shape}")
 
 # %% [markdown]
@@ -93,7 +92,7 @@ print("anomaly scores:", anomaly_score(detector, test[:3]).round(1))
 # %% [markdown]
 # What is behind each name:
 #
-# - **loudness**: how far RMS level, peak level and crest factor are from what is usual,
+# - **level**: how far RMS level, peak level and crest factor are from what is usual,
 #   above or below. It stands in every table of this chapter, as the bar to clear.
 # - **gmm**, **mahalanobis**, **knn**: chapter 3, with shrunken covariances. As nobody knows
 #   what will break, four of them listen side by side: to the mean, the standard deviation, the
@@ -127,7 +126,7 @@ def print_report(name, scores):
 
 # %%
 detectors, scores = {}, {}
-for name in ("loudness", "gmm", "mahalanobis", "knn"):
+for name in ("level", "gmm", "mahalanobis", "knn"):
     detectors[name] = make_detector(name, sr=sr, random_state=0).fit(train)
     scores[name] = anomaly_score(detectors[name], test)
     print_report(name, scores[name])
@@ -245,9 +244,9 @@ for name, threshold in thresholds.items():
 # useful. And the baseline, with its own conformal threshold?
 
 # %%
-threshold = conformal_threshold(held_out_scores(make_detector("loudness"), train), 0.1)
-r = alarm_report(y_test, scores["loudness"], threshold)
-print(f"loudness: precision {r['precision']:.2f}  recall {r['recall']:.2f}  "
+threshold = conformal_threshold(held_out_scores(make_detector("level"), train), 0.1)
+r = alarm_report(y_test, scores["level"], threshold)
+print(f"level: precision {r['precision']:.2f}  recall {r['recall']:.2f}  "
       f"F1 {r['f1']:.2f}  false alarms {r['false_alarm_rate']:.0%}")
 
 # %% [markdown]
@@ -255,10 +254,8 @@ print(f"loudness: precision {r['precision']:.2f}  recall {r['recall']:.2f}  "
 # clips and to see where the detector found something (two of them say so here).
 
 # %% tags=["listen", "nbval-ignore-output"]
-names, maps = dataset.test.names, {}
-for name in ("gmm", "autoencoder"):
-    maps[name] = anomaly_map(detectors[name], test)
-ThresholdExplorer(y_test, scores, test, sr, names, maps, gain_db=18)
+maps = {name: anomaly_map(detectors[name], test) for name in ("gmm", "autoencoder")}
+ThresholdExplorer(clips.test, scores, maps, gain_db=18)
 
 # %% [markdown]
 # Ten percent of five clips is half a clip, so on this test set a rate can't be checked.
@@ -272,22 +269,20 @@ ThresholdExplorer(y_test, scores, test, sr, names, maps, gain_db=18)
 
 # %%
 kinds = ("weak click", "missing click", "late click", "double click", "hiss", "squeak")
-many = make_synthetic_dataset(150, 100, 240, sr=sr, kinds=kinds, seed=1)
+many = make_synthetic_dataset(150, 100, 240, sr=sr, kinds=kinds, random_state=1)
 fit_on, calibrate_on = many.train.audio[:50], many.train.audio[50:]
-normal = many.test.audio[~many.test.is_anomaly]
-faulty = many.test.audio[many.test.is_anomaly]
-kind_of = np.array(kinds * 40)
-print(len(fit_on), len(calibrate_on), len(normal), len(faulty))
+is_normal = many.test.kinds == "normal"
+print(len(fit_on), len(calibrate_on), *(sum(many.test.kinds == k) for k in ("normal", *kinds)))
 
 # %% [markdown]
 # First the promise: how many of the 100 normal test clips raise an alarm, with a conformal
 # threshold for 10 % from clips that the detector has never seen?
 
 # %%
-for name in ("loudness", "gmm", "knn"):
+for name in ("level", "gmm", "knn"):
     detector = make_detector(name, sr=sr).fit(fit_on)
     threshold = conformal_threshold(anomaly_score(detector, calibrate_on), 0.1)
-    alarms = anomaly_score(detector, normal) > threshold
+    alarms = anomaly_score(detector, many.test.audio[is_normal]) > threshold
     print(f"{name:9} false alarms {alarms.mean():.0%}")
 
 # %% [markdown]
@@ -299,13 +294,12 @@ for name in ("loudness", "gmm", "knn"):
 # %% tags=["nbval-ignore-output"]
 fitted, table = {}, {}
 print(" " * 12, "  ".join(f"{kind:>13}" for kind in kinds))
-for name in ("loudness", "gmm", "knn", "autoencoder", "interpolation"):
+for name in ("level", "gmm", "knn", "autoencoder", "interpolation"):
     fitted[name] = make_detector(name, sr=sr).fit(fit_on)
-    a, b = anomaly_score(fitted[name], normal), anomaly_score(fitted[name], faulty)
-    table[name] = {
-        kind: auc([0] * 100 + [1] * 40, np.append(a, b[kind_of == kind]))
-        for kind in kinds
-    }
+    of_test, table[name] = anomaly_score(fitted[name], many.test.audio), {}
+    for kind in kinds:
+        chosen = is_normal | (many.test.kinds == kind)
+        table[name][kind] = auc(many.test.is_anomaly[chosen], of_test[chosen])
     print(f"{name:13}", "  ".join(f"{table[name][kind]:13.2f}" for kind in kinds))
 
 # %% [markdown]
@@ -314,14 +308,14 @@ for name in ("loudness", "gmm", "knn", "autoencoder", "interpolation"):
 # %%
 for kind in kinds:
     heard = [name for name in table if table[name][kind] > 0.8]
-    print(f"{kind:13}  loudness {'hears' if 'loudness' in heard else 'misses'} it,"
+    print(f"{kind:13}  level {'hears' if 'level' in heard else 'misses'} it,"
           f" gmm {'hears' if 'gmm' in heard else 'misses'} it")
 
 # %% [markdown]
 # - **Weak and missing clicks** are the faults of the recordings: everything hears them, the
-#   loudness included. Had we stopped after the recordings, we might have shipped the one line
+#   level included. Had we stopped after the recordings, we might have shipped the one line
 #   of arithmetic.
-# - **Hiss and squeak** leave the loudest moment alone. The loudness is deaf to them; what
+# - **Hiss and squeak** leave the loudest moment alone. The level is deaf to them; what
 #   listens band by band is not. *This* is what the work of the last chapters was for.
 # - **Late and double clicks** change nothing in any statistic over time but *when* something
 #   sounds, or how often. The detectors that only pool are close to guessing. The
@@ -339,21 +333,20 @@ for kind in kinds:
 
 # %%
 sizes = [5, 10, 20, 50, 100]
-can_show = np.isin(kind_of, ("weak click", "missing click", "hiss", "squeak"))
-heard = np.concatenate([normal, faulty[can_show]])
-labels = np.arange(len(heard)) >= len(normal)
-curves = {}
-for name in ("loudness", "gmm"):
+can_show = ("normal", "weak click", "missing click", "hiss", "squeak")
+chosen = np.isin(many.test.kinds, can_show)
+heard, y_heard, curves = many.test.audio[chosen], many.test.is_anomaly[chosen], {}
+for name in ("level", "gmm"):
     first, rest = make_detector(name, sr=sr)[:1], make_detector(name, sr=sr)[1:]
     X_train, X_test = first.fit_transform(many.train.audio), first.transform(heard)
     curves[name] = [
-        auc(labels, anomaly_score(rest.fit(X_train[:n]), X_test)) for n in sizes
+        auc(y_heard, anomaly_score(rest.fit(X_train[:n]), X_test)) for n in sizes
     ]
 
 # %% [markdown]
 # As a picture:
 
-# %% mystnb={"image": {"alt": "AUC against the number of training clips from 5 to 100, on a logarithmic axis. The curve of gmm rises with the number of clips and ends well above that of the loudness, which is nearly level."}}
+# %% mystnb={"image": {"alt": "AUC against the number of training clips from 5 to 100, on a logarithmic axis. The curve of gmm rises with the number of clips and ends well above that of the level, which is nearly level."}}
 figure, ax = plt.subplots(figsize=(5, 3.5))
 for (name, values), style in zip(curves.items(), ("o-", "D--")):
     ax.semilogx(sizes, values, style, label=name)
@@ -363,7 +356,7 @@ ax.set(xlabel="training clips", ylabel="AUC", title="Synthetic clips, four fault
 _ = ax.legend()
 
 # %% [markdown]
-# The loudness has three numbers to learn and is done after a few clips: more recordings won't
+# The level has three numbers to learn and is done after a few clips: more recordings won't
 # make it hear what it is deaf to. The mixture has hundreds to learn, and profits from more
 # clips.
 #
@@ -378,21 +371,21 @@ _ = ax.legend()
 # `change_mask` marks the cells in which the two differ by more than 3 dB.
 
 # %%
-pairs = make_synthetic_dataset(1, 1, 60, sr=sr, kinds=kinds, seed=3, with_healthy=True)
-clips = pairs.audio[pairs.is_anomaly]
-masks = change_mask(clips, pairs.healthy[pairs.is_anomaly], sr)
-kind_of_pair = np.array(kinds * 10)
-maps = {name: anomaly_map(fitted[name], clips) for name in ("gmm", "autoencoder")}
-print("can the loudness say where?", has_anomaly_map(fitted["loudness"]))
+twins = make_synthetic_dataset(
+    0, 0, 60, sr=sr, kinds=kinds, random_state=3, with_healthy=True
+)
+masks = change_mask(twins.audio, twins.healthy, sr)
+maps = {name: anomaly_map(fitted[name], twins.audio) for name in ("gmm", "autoencoder")}
+print("can the level say where?", has_anomaly_map(fitted["level"]))
 
 # %% [markdown]
-# The loudness judges a clip as a whole and has no map. For the other two, a squeak, as they
+# The level judges a clip as a whole and has no map. For the other two, a squeak, as they
 # see it and as it is:
 
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Four panels on the same axes of time and frequency: the log-mel spectrogram of a clip with a squeak, the anomaly maps of the mixture model and of the autoencoder, and the mask of what was really changed. The autoencoder's map is bright where the mask marks the squeak; the mixture model's is bright in the right bands but more scattered in time."}}
-i = np.flatnonzero(kind_of_pair == "squeak")[0]
+i = np.flatnonzero(twins.kinds == "squeak")[0]
 figure, axes = plt.subplots(4, 1, figsize=(5, 10))
-S = log_mel_spectrogram(clips[[i]], sr)[0]
+S = log_mel_spectrogram(twins.audio[[i]], sr)[0]
 plot_spectrogram(S, sr, vmin=-80, vmax=-10, title="clip", ax=axes[0])
 for ax, (name, cells) in zip(axes[1:], maps.items()):
     plot_spectrogram(cells[i], sr, label="share of the score", title=name, ax=ax)
@@ -408,7 +401,7 @@ inside = {name: mass_inside(cells, masks) for name, cells in maps.items()}
 for name, cells in maps.items():
     print(name)
     for kind in kinds:
-        of = kind_of_pair == kind
+        of = twins.kinds == kind
         print(f"  {kind:13} mass inside {inside[name][of].mean():4.0%} (evenly spread "
               f"{masks[of].mean():3.0%}), AUC per cell {map_auc(cells[of], masks[of]).mean():.2f}")
 
@@ -417,7 +410,7 @@ for name, cells in maps.items():
 
 # %%
 for kind in kinds:
-    of = kind_of_pair == kind
+    of = twins.kinds == kind
     twice = [name for name in maps if inside[name][of].mean() > 2 * masks[of].mean()]
     print(f"{kind:13} found at twice the rate of chance by: {', '.join(twice) or 'neither'}")
 
@@ -444,7 +437,7 @@ file.unlink()
 # Which one would *we* take? For a machine of which little is known, the **gmm** with a conformal
 # threshold: no network, ready within a second, and it says where. If its faults may change the
 # rhythm or the texture of the sound rather than a level, and there is time to train, the
-# **autoencoder**. And always the loudness beside it, because whatever claims to be better must
+# **autoencoder**. And always the level beside it, because whatever claims to be better must
 # say at what.
 #
 # ## Summary

@@ -408,7 +408,7 @@ def _make_clips(sheet: int, seed: int) -> Dataset:
         n_abnormal,
         sr=16000,
         duration=2.5 + int(rng.integers(10)) / 10,
-        seed=int(rng.integers(2**31)),
+        random_state=int(rng.integers(2**31)),
     )
 
 

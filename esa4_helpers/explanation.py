@@ -11,8 +11,11 @@ from numpy.typing import ArrayLike
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline
 
-from ._checks import check_clips, check_labels, check_number, check_spectrograms
+from ._checks import check_clips, check_labels, check_spectrograms
 from .features import log_mel_spectrogram
+
+# From here on, a cell is taken to have changed.
+_CHANGE_DB = 3.0
 
 
 def has_anomaly_map(detector: Pipeline) -> bool:
@@ -111,11 +114,6 @@ def change_mask(
     audio: ArrayLike,
     healthy: ArrayLike,
     sr: float,
-    *,
-    threshold_db: float = 3.0,
-    n_mels: int = 128,
-    n_fft: int = 2048,
-    hop_length: int = 512,
 ) -> np.ndarray:
     """Mark where in its log-mel spectrogram each clip differs from its healthy twin.
 
@@ -130,27 +128,20 @@ def change_mask(
         The same clips without the anomaly, as in `Dataset.healthy`.
     sr : float
         Sample rate in Hz.
-    threshold_db : float
-        How much louder or quieter a cell must be to count, at least 0. Clips
-        with an ``snr_db`` above 20 need 10 dB: in so quiet a hall, rounding to
-        16 bits alone changes single cells by more than 3 dB.
-    n_mels, n_fft, hop_length : int
-        See `log_mel_spectrogram`.
 
     Returns
     -------
     ndarray of shape (n_clips, n_mels, n_frames)
-        bool, True where the levels are more than ``threshold_db`` apart.
+        bool, True where the levels in `log_mel_spectrogram` are more than 3 dB apart.
 
     Raises
     ------
     ValueError
         If ``audio`` or ``healthy`` has another shape, the two shapes differ,
         one of them is shorter than one window or holds NaN or infinity; or if
-        a number is out of its range.
+        ``sr`` is not positive.
     TypeError
-        If ``audio`` or ``healthy`` does not hold floats, or if something else
-        than a number is given for one.
+        If ``audio`` or ``healthy`` does not hold floats, or ``sr`` is no number.
 
     Examples
     --------
@@ -167,15 +158,8 @@ def change_mask(
             f"audio and healthy must have the same shape, got {audio.shape} and "
             f"{healthy.shape}"
         )
-    if check_number(threshold_db, "threshold_db") < 0:
-        raise ValueError(f"threshold_db must be 0 dB or more, got {threshold_db!r}")
-    levels = (
-        log_mel_spectrogram(
-            clips, sr, n_mels=n_mels, n_fft=n_fft, hop_length=hop_length
-        )
-        for clips in (audio, healthy)
-    )
-    return np.abs(np.subtract(*levels)) > threshold_db
+    levels = (log_mel_spectrogram(clips, sr) for clips in (audio, healthy))
+    return np.abs(np.subtract(*levels)) > _CHANGE_DB
 
 
 def mass_inside(anomaly_map: ArrayLike, mask: ArrayLike) -> np.ndarray:
@@ -205,6 +189,12 @@ def mass_inside(anomaly_map: ArrayLike, mask: ArrayLike) -> np.ndarray:
         holds anything but 0 and 1.
     TypeError
         If the map does not hold floats.
+
+    References
+    ----------
+    Known as relevance mass accuracy: Arras, Osman and Samek, "CLEVR-XAI: a benchmark
+    dataset for the ground truth evaluation of neural network explanations",
+    Information Fusion 81, 2022. https://doi.org/10.1016/j.inffus.2021.11.008
 
     Examples
     --------

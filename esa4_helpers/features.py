@@ -198,16 +198,13 @@ def log_mel_spectrogram(
         )
 
     n_frames = 1 + (audio.shape[1] + 2 * (n_fft // 2) - n_fft) // hop_length
-    window = librosa.filters.get_window("hann", n_fft)
-    mel = sparse.csr_array(
-        librosa.filters.mel(sr=sr, n_fft=n_fft, n_mels=n_mels, dtype=np.float64)
-    )
+    mel_power = _MelPower(sr, n_mels, n_fft)
     # What depends on all frames of a clip has to wait until they are there.
     at_once = not callable(ref) and top_db is None
     S = np.empty((len(audio), n_mels, n_frames))
     for clips, frames in _blocks(len(audio), n_frames):
         excerpts = _cut_frames(audio[clips], frames, n_fft, hop_length)
-        power = _mel_power(excerpts.reshape(-1, n_fft), window, mel)
+        power = mel_power(excerpts.reshape(-1, n_fft))
         if at_once:
             power = librosa.power_to_db(power, ref=ref, top_db=None)
         S[clips, :, frames] = power.reshape(*excerpts.shape[:2], n_mels).swapaxes(1, 2)
@@ -240,19 +237,31 @@ def _cut_frames(
     return sliding_window_view(excerpt, n_fft, axis=1)[:, ::hop_length]
 
 
-def _mel_power(
-    frames: np.ndarray, window: np.ndarray, mel: sparse.csr_array
-) -> np.ndarray:
-    """Compute the power of each frame in each mel band, (n_frames, n_mels)."""
-    power = _power_spectrum(frames, window.astype(np.float32))
-    bands = (mel.astype(np.float32) @ power.T).T.astype(np.float64)
-    average = power.mean(axis=1, dtype=np.float64)[:, np.newaxis] * mel.sum(axis=1)
-    unsure = np.maximum(bands, _SILENCE**2) < _TOO_QUIET_FOR_32_BITS * average
-    unsure = unsure.any(axis=1)
-    if unsure.any():
-        exact = _power_spectrum(frames[unsure], window)
-        bands[unsure] = (mel @ exact.T).T
-    return bands
+class _MelPower:
+    """Computes the power of frames in mel bands, in 32 bits where those are enough."""
+
+    def __init__(self, sr: float, n_mels: int, n_fft: int) -> None:
+        self.window = librosa.filters.get_window("hann", n_fft)
+        # Each band takes few of the frequencies: nearly all weights are zero.
+        self.weights = sparse.csr_array(
+            librosa.filters.mel(sr=sr, n_fft=n_fft, n_mels=n_mels, dtype=np.float64)
+        )
+        self.window_32 = self.window.astype(np.float32)
+        self.weights_32 = self.weights.astype(np.float32)
+        self.too_quiet = _TOO_QUIET_FOR_32_BITS * self.weights_32.sum(axis=1)
+
+    def __call__(self, frames: np.ndarray) -> np.ndarray:
+        """From frames (n_frames, n_fft) to powers (n_frames, n_mels)."""
+        power = _power_spectrum(frames, self.window_32)
+        bands = (self.weights_32 @ power.T).T
+        average = power.mean(axis=1, keepdims=True)
+        unsure = np.maximum(bands, _SILENCE**2) < average * self.too_quiet
+        unsure = unsure.any(axis=1)
+        bands = bands.astype(np.float64)
+        if unsure.any():
+            exact = _power_spectrum(frames[unsure], self.window)
+            bands[unsure] = (self.weights @ exact.T).T
+        return bands
 
 
 def _power_spectrum(frames: np.ndarray, window: np.ndarray) -> np.ndarray:

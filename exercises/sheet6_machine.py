@@ -217,7 +217,7 @@ if not parts:
 
 # %%
 if "normal" in parts and "apart" in parts:
-    for name in ("loudness", "gmm", "mahalanobis", "knn"):
+    for name in ("level", "gmm", "mahalanobis", "knn"):
         detector = make_detector(name, sr=clip_rate).fit(parts["normal"])
         healthy = anomaly_score(detector, parts["apart"])
         threshold = conformal_threshold(healthy, allowed)
@@ -242,7 +242,7 @@ for share in (0.05, 0.01, 0.001):
 # **Defend your choice** in writing, on one page, as if a plant manager had to sign it:
 #
 # 1. What sound does your machine make when healthy, and what changes from day to day?
-# 2. Which detector did you choose, and what speaks against the simplest one, the loudness?
+# 2. Which detector did you choose, and what speaks against the simplest one, the level?
 # 3. Which faults can it hear? Which can it *not* hear, by the way it works? (Chapter 5 has a table
 #    of faults.)
 # 4. How sure are you? Give the interval of the AUC and the numbers of clips. Are clips cut from

@@ -10,9 +10,13 @@ from sklearn.exceptions import NotFittedError
 from esa4_helpers import (
     AutoencoderDetector,
     anomaly_score,
+    autoencoder,
+    features,
+    networks,
     pool_over_time,
     reconstruct,
 )
+from esa4_helpers._checks import check_spectrograms
 from esa4_helpers.features import BAND_PROFILE
 
 RNG = np.random.default_rng(0)
@@ -72,7 +76,7 @@ def _eagerly() -> None:
 
 class TestTraining:
     def test_makes_a_network_know_more_than_the_mean_of_a_band(self, trained):
-        levels, errors = trained.profile_maps(striped(20))
+        levels, errors = trained._maps(striped(20))
         assert np.mean(errors**2) < 0.6 * np.mean(levels**2)
 
     def test_keeps_the_loss_of_each_update(self, trained):
@@ -94,7 +98,7 @@ class TestTraining:
             detector = AutoencoderDetector(
                 code_size=2, n_updates=1, random_state=np.int64(seed)
             )
-            levels, errors = detector.fit(S).profile_maps(S)
+            levels, errors = detector.fit(S)._maps(S)
             rebuilt.append((levels - errors).ravel())
         # Other windows alone would leave them alike.
         assert np.corrcoef(rebuilt)[0, 1] < 0.8
@@ -124,13 +128,13 @@ class TestTraining:
 
 class TestMaps:
     def test_bands_of_the_training_clips_are_standardised(self, trained):
-        levels, _ = trained.profile_maps(striped(24, seed=1))
+        levels, _ = trained._maps(striped(24, seed=1))
         np.testing.assert_allclose(levels.mean(axis=(0, 2)), 0, atol=1e-9)
         np.testing.assert_allclose(levels.std(axis=(0, 2)), 1)
 
     def test_errors_are_what_the_network_left_over(self, trained):
         S = striped(3)
-        levels, errors = trained.profile_maps(S)
+        levels, errors = trained._maps(S)
         rebuilt = reconstruct(trained.model_, levels)
         np.testing.assert_allclose(rebuilt + errors, levels)
         np.testing.assert_allclose(trained.error_map(S), errors**2)
@@ -145,10 +149,12 @@ class TestMaps:
         S = striped(3)
         expected = [
             pool_over_time(m, statistic)
-            for m in trained.profile_maps(S)
+            for m in trained._maps(S)
             for statistic in BAND_PROFILE
         ]
-        np.testing.assert_allclose(trained.error_profile(S), np.hstack(expected))
+        np.testing.assert_allclose(
+            trained._profile(*trained._maps(S)), np.hstack(expected)
+        )
 
 
 class TestScores:
@@ -185,8 +191,8 @@ class TestScores:
         of_levels = slice(0, len(BAND_PROFILE) * normal.shape[1])
         for changed in (easy, hard):
             np.testing.assert_allclose(
-                detector.error_profile(changed)[:, of_levels],
-                detector.error_profile(clips)[:, of_levels],
+                detector._profile(*detector._maps(changed))[:, of_levels],
+                detector._profile(*detector._maps(clips))[:, of_levels],
             )
         usual = np.mean(detector.error_map(clips))
         assert np.mean(detector.error_map(easy)) < usual / 2
@@ -300,7 +306,7 @@ class TestMisuse:
     @pytest.mark.parametrize("score", SCORES)
     def test_asking_before_fitting_is_refused(self, score):
         detector = AutoencoderDetector(score=score)
-        for ask in (detector.score_samples, detector.error_map, detector.error_profile):
+        for ask in (detector.score_samples, detector.error_map, detector.anomaly_map):
             with pytest.raises(NotFittedError):
                 ask(striped(2))
 
@@ -314,3 +320,30 @@ def test_a_copy_scores_alike_and_can_be_fitted_anew(trained):
     copied.set_params(n_updates=1).fit(S)
     np.testing.assert_array_equal(trained.score_samples(S), scores)
     assert not np.allclose(copied.score_samples(S), scores)
+
+
+@pytest.mark.usefixtures("_eagerly")
+def test_nothing_of_an_earlier_fit_is_left_behind():
+    detector = AutoencoderDetector(n_updates=1).fit(striped(4))
+    detector.set_params(score="mean").fit(striped(4))
+    assert set(vars(detector)) == set(
+        vars(AutoencoderDetector(score="mean", n_updates=1).fit(striped(4)))
+    )
+
+
+@pytest.mark.usefixtures("_eagerly")
+@pytest.mark.parametrize("score", SCORES)
+def test_clips_are_checked_once_where_they_come_in(trained, score, monkeypatch):
+    counted = []
+
+    def count(S, name="S"):
+        counted.append(name)
+        return check_spectrograms(S, name)
+
+    for module in (features, networks, autoencoder):
+        monkeypatch.setattr(module, "check_spectrograms", count)
+    monkeypatch.setattr(trained, "score", score)
+    for ask in (trained.score_samples, trained.error_map, trained.anomaly_map):
+        counted.clear()
+        ask(striped(2))
+        assert counted == ["S"]

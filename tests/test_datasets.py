@@ -12,6 +12,7 @@ import threading
 import zipfile
 from pathlib import Path
 
+import librosa
 import numpy as np
 import pytest
 import soundfile
@@ -205,6 +206,78 @@ class TestDataset:
     def test_names_must_be_texts(self, names):
         with pytest.raises(TypeError, match="names must be a sequence of texts"):
             Dataset(**clips(names=names))
+
+
+class TestKinds:
+    def make(self, **changes: object) -> Dataset:
+        arguments = {
+            "audio": np.zeros((3, 10)),
+            "sr": 16000,
+            "names": ["b", "a", "c"],
+            "is_train": [1, 0, 0],
+            "is_anomaly": [0, 1, 0],
+        }
+        return Dataset(**arguments | changes)
+
+    def test_stay_with_their_clips(self):
+        dataset = self.make(kinds=["normal", "squeak", "normal"])
+        assert dataset.kinds.tolist() == ["squeak", "normal", "normal"]
+        assert dataset.test.kinds.tolist() == ["squeak", "normal"]
+        assert dataset.resampled(8000).kinds.tolist() == dataset.kinds.tolist()
+
+    def test_are_abnormal_where_no_more_is_known(self, recordings):
+        assert self.make().kinds.tolist() == ["abnormal", "normal", "normal"]
+        expected = np.where(recordings.is_anomaly, "abnormal", "normal")
+        np.testing.assert_array_equal(recordings.kinds, expected)
+
+    @pytest.mark.parametrize(
+        ("kinds", "error", "message"),
+        [
+            (["normal", "normal", "normal"], ValueError, "'a' is of the kind 'normal'"),
+            (["hiss", "hiss", "normal"], ValueError, "'b' is of the kind 'hiss'"),
+            (["normal", "hiss"], ValueError, "got 2 kinds for 3 clips"),
+            ("normal", TypeError, "kinds must be a sequence of texts"),
+            ([0, 1, 0], TypeError, "kinds must be a sequence of texts"),
+        ],
+    )
+    def test_must_agree_with_the_labels(self, kinds, error, message):
+        with pytest.raises(error, match=message):
+            self.make(kinds=kinds)
+
+
+class TestResampled:
+    def test_clips_are_librosas_and_all_else_stays(self):
+        dataset = make_synthetic_dataset(2, 1, 1, with_healthy=True)
+        lower = dataset.resampled(16000)
+        for name in ("audio", "healthy"):
+            expected = librosa.resample(
+                getattr(dataset, name), orig_sr=44100, target_sr=16000
+            )
+            np.testing.assert_array_equal(getattr(lower, name), expected)
+        assert (lower.sr, lower.names, lower.title) == (
+            16000,
+            dataset.names,
+            dataset.title,
+        )
+        for name in ("is_train", "is_anomaly", "kinds"):
+            np.testing.assert_array_equal(getattr(lower, name), getattr(dataset, name))
+        assert lower.train.sr == 16000
+
+    def test_a_full_scale_click_stays_within_full_scale(self):
+        audio = np.zeros((1, 44100))
+        audio[0, 1000:1100] = 1.0
+        square = Dataset(audio, 44100, ["a"], [1], [0])
+        assert np.abs(square.resampled(16000).audio).max() == 1
+
+    @pytest.mark.parametrize("sr", [0, -1, np.nan])
+    def test_impossible_rates_are_refused(self, synthetic, sr):
+        with pytest.raises(ValueError, match="sr must be"):
+            synthetic.resampled(sr)
+
+
+def test_parts_are_made_once(synthetic):
+    assert synthetic.train is synthetic.train
+    assert synthetic.test is synthetic.test
 
 
 class TestLoadDataset:
@@ -419,15 +492,18 @@ class TestMakeSyntheticDataset:
         assert dataset.names[:2] == ("test_anomaly_00", "test_anomaly_01")
 
     def test_first_clips_stay_the_same_when_more_are_asked_for(self):
-        few = make_synthetic_dataset(1, 1, 1, sr=16000, seed=5)
-        more = make_synthetic_dataset(4, 3, 2, sr=16000, seed=5)
+        few = make_synthetic_dataset(1, 1, 1, sr=16000, random_state=5)
+        more = make_synthetic_dataset(4, 3, 2, sr=16000, random_state=5)
         for name in few.names:
             np.testing.assert_array_equal(
                 few.audio[few.names.index(name)], more.audio[more.names.index(name)]
             )
 
     def test_seed_decides(self):
-        a, b = (make_synthetic_dataset(1, 0, 0, sr=16000, seed=s).audio for s in (0, 1))
+        a, b = (
+            make_synthetic_dataset(1, 0, 0, sr=16000, random_state=s).audio
+            for s in (0, 1)
+        )
         assert not np.array_equal(a, b)
 
     def test_kinds_take_turns(self):
@@ -467,7 +543,7 @@ class TestMakeSyntheticDataset:
         [
             ({"n_train": -1}, ValueError, "n_train must be at least 0"),
             ({"n_train": 1.5}, TypeError, "n_train must be a whole number"),
-            ({"seed": -1}, ValueError, "seed must be at least 0"),
+            ({"random_state": -1}, ValueError, "random_state must be at least 0"),
             ({"kinds": ["squeak!"]}, ValueError, r"kinds must name.*squeak!"),
             ({"kinds": []}, ValueError, "kinds must name one or more"),
             ({"kinds": ["normal"]}, ValueError, "kinds must name.*normal"),

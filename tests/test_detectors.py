@@ -18,14 +18,13 @@ from esa4_helpers import (
     GMMDetector,
     KNNDetector,
     MahalanobisDetector,
-    PanelDetector,
     ShrunkWhitening,
     TwoSidedDetector,
     anomaly_score,
     conformal_threshold,
     held_out_scores,
 )
-from esa4_helpers.detectors import OutlierDetector
+from esa4_helpers.detectors import OutlierDetector, PanelDetector
 
 RNG = np.random.default_rng(0)
 NORMAL = RNG.normal(5, 2, (60, 3))
@@ -131,7 +130,8 @@ def test_impossible_contamination_is_refused(contamination):
     [
         (np.full((10, 3), np.nan), "NaN"),
         (np.zeros((1, 3)), "minimum of 2"),
-        (np.zeros((4, 3)), "n_samples >= n_components"),
+        (np.eye(4, 3), "n_samples >= n_components"),
+        (np.zeros((9, 3)), "all 9 training samples are the same"),
         (np.zeros(10), "2D array"),
     ],
 )
@@ -154,7 +154,7 @@ def test_asking_before_fitting_is_refused():
 class TestHeldOutScores:
     def test_each_clip_is_scored_by_a_detector_fitted_to_all_others(self):
         X = RNG.normal(size=(8, 2))
-        scores = held_out_scores(GMMDetector(1), X, n_folds=8)
+        scores = held_out_scores(GMMDetector(1), X, cv=8)
         for i in range(8):
             others = GMMDetector(1).fit(np.delete(X, i, axis=0))
             assert scores[i] == pytest.approx(anomaly_score(others, X[[i]])[0])
@@ -168,8 +168,8 @@ class TestHeldOutScores:
     def test_follow_the_clips(self):
         X = RNG.normal(size=(8, 2))
         order = RNG.permutation(8)
-        scores = held_out_scores(GMMDetector(1), X, n_folds=8)
-        permuted = held_out_scores(GMMDetector(1), X[order], n_folds=8)
+        scores = held_out_scores(GMMDetector(1), X, cv=8)
+        permuted = held_out_scores(GMMDetector(1), X[order], cv=8)
         assert permuted == pytest.approx(scores[order])
 
     def test_a_threshold_from_them_keeps_its_rate_where_one_from_known_clips_fails(
@@ -212,16 +212,16 @@ class TestHeldOutScores:
         assert not np.array_equal(first, other)
 
     @pytest.mark.parametrize(
-        ("n_folds", "error", "message"),
+        ("cv", "error", "message"),
         [
-            (1, ValueError, "n_folds must be at least 2, got 1"),
-            (7, ValueError, "n_folds must be at most the number of clips, 6, got 7"),
-            (2.0, TypeError, "n_folds must be a whole number"),
+            (1, ValueError, "cv must be at least 2, got 1"),
+            (7, ValueError, "cv must be at most the number of clips, 6, got 7"),
+            (2.0, TypeError, "cv must be a whole number"),
         ],
     )
-    def test_impossible_folds_are_refused(self, n_folds, error, message):
+    def test_impossible_folds_are_refused(self, cv, error, message):
         with pytest.raises(error, match=message):
-            held_out_scores(GMMDetector(1), np.zeros((6, 2)), n_folds)
+            held_out_scores(GMMDetector(1), np.zeros((6, 2)), cv)
 
     def test_no_detector_is_refused(self):
         with pytest.raises(TypeError, match=r"score_samples, got KMeans\(\)"):
@@ -324,7 +324,7 @@ class TestThresholdFromHeldOutSamples:
     @pytest.mark.parametrize("detector", SINGLE, indirect=True)
     def test_is_the_quantile_of_their_scores(self, detector):
         X = correlated(30, 4)
-        scores = -held_out_scores(clone(detector), X, n_folds=5)
+        scores = -held_out_scores(clone(detector), X, cv=5)
         detector.set_params(cv=5, contamination=0.2).fit(X)
         assert detector.offset_ == pytest.approx(np.quantile(scores, 0.2))
 
@@ -408,10 +408,26 @@ class TestShrunkWhitening:
         ]
         assert 1 >= shrinkage[0] > shrinkage[1] > shrinkage[2] > 0
 
+    @pytest.mark.parametrize(("n_samples", "n_features"), [(50, 4), (10, 40)])
+    def test_lengths_are_scikit_learns_mahalanobis_distances(
+        self, n_samples, n_features
+    ):
+        X = correlated(n_samples, n_features)
+        whitening = ShrunkWhitening().fit(X)
+        standard = StandardScaler().fit(X)
+        reference = LedoitWolf(assume_centered=True).fit(standard.transform(X))
+        new = correlated(20, n_features)
+        np.testing.assert_allclose(
+            np.sum(whitening.transform(new) ** 2, axis=1),
+            reference.mahalanobis(standard.transform(new)),
+            rtol=1e-3,
+        )
+        assert whitening.shrinkage_ == pytest.approx(reference.shrinkage_)
+
     def test_two_samples_are_enough(self):
         white = ShrunkWhitening().fit_transform(correlated(2, 100))
         assert np.isfinite(white).all()
-        np.testing.assert_allclose(white[0], -white[1])
+        np.testing.assert_allclose(white[0], -white[1], rtol=1e-5)
 
     def test_samples_that_are_all_the_same_are_refused(self):
         with pytest.raises(ValueError, match="all 4 training samples are the same"):
@@ -562,7 +578,38 @@ class TestPanel:
 
 
 @pytest.mark.parametrize("covariance_type", ["diag", "shrunk"])
-@pytest.mark.parametrize("cv", [None, 5])
-def test_fewer_samples_than_gaussians_are_refused(covariance_type, cv):
-    with pytest.raises(ValueError, match="n_samples >= n_components"):
+@pytest.mark.parametrize(
+    ("cv", "message"),
+    [(None, "n_samples >= n_components"), (5, "training needs at least 5 clips")],
+)
+def test_fewer_samples_than_gaussians_are_refused(covariance_type, cv, message):
+    with pytest.raises(ValueError, match=message):
         GMMDetector(5, covariance_type, cv=cv).fit(NORMAL[:4])
+
+
+class TestExplaining:
+    X = correlated(60, 4)
+
+    def test_names_the_feature_that_is_odd(self, detector):
+        detector.fit(self.X)
+        odd = np.tile(np.median(self.X, axis=0), (4, 1))
+        np.fill_diagonal(odd, odd.diagonal() + 8 * self.X.std(axis=0))
+        shares = detector.explain(odd)
+        assert shares.shape == (4, 4)
+        assert (shares.argmax(axis=1) == np.arange(4)).all()
+        assert shares.min() >= 0
+
+    def test_a_typical_sample_has_nothing_to_explain(self, detector):
+        detector.fit(self.X)
+        typical = np.median(self.X, axis=0)
+        np.testing.assert_allclose(detector.explain([typical]), 0, atol=1e-9)
+
+    def test_clips_are_explained_one_by_one(self, detector):
+        shares = detector.fit(self.X).explain(self.X[:5])
+        np.testing.assert_allclose(
+            detector.explain(self.X[[3, 1]]), shares[[3, 1]], atol=1e-9
+        )
+
+    def test_asking_before_fitting_is_refused(self, detector):
+        with pytest.raises(NotFittedError):
+            detector.explain(self.X)

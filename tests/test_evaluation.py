@@ -6,19 +6,13 @@ import numpy as np
 import pytest
 from scipy.stats import gamma, kstest, norm
 
-from esa4_helpers import (
-    auc,
-    evaluation,
-    partial_auc,
-    permutation_p_value,
-)
+from esa4_helpers import auc, evaluation, permutation_p_value
 from esa4_helpers.evaluation import (
     alarm_report,
     auc_interval,
     conformal_threshold,
     gamma_threshold,
-    map_auc,
-    mass_inside,
+    partial_auc,
     score_report,
 )
 
@@ -399,83 +393,6 @@ class TestAlarmReport:
             alarm_report(LABELS, LABELS, np.nan)
         with pytest.raises(TypeError, match="threshold must be a number, got None"):
             alarm_report(LABELS, LABELS, None)
-
-
-class TestMapsAgainstMasks:
-    MAP = RNG.uniform(0.1, 1, (3, 6, 5))
-    MASK = RNG.uniform(size=(3, 6, 5)) < 0.3
-
-    def test_mass_inside_is_a_share_of_the_sum(self):
-        expected = [
-            sum(clip[inside]) / sum(clip.ravel())
-            for clip, inside in zip(self.MAP, self.MASK, strict=True)
-        ]
-        assert mass_inside(self.MAP, self.MASK) == pytest.approx(expected)
-        assert mass_inside(self.MASK * 7.0, self.MASK) == pytest.approx(1)
-        assert mass_inside(self.MAP * ~self.MASK, self.MASK) == pytest.approx(0)
-        assert mass_inside(self.MAP, ~self.MASK) == pytest.approx(
-            1 - np.array(expected)
-        )
-
-    def test_mass_inside_of_a_flat_map_is_the_masks_area(self):
-        area = self.MASK.mean(axis=(1, 2))
-        for value in (1e-320, 1.0, 1e308):
-            flat = np.full(self.MAP.shape, value)
-            assert mass_inside(flat, self.MASK) == pytest.approx(area)
-
-    def test_mass_inside_knows_no_unit_but_map_auc_no_more_than_order(self):
-        assert mass_inside(5 * self.MAP, self.MASK) == pytest.approx(
-            mass_inside(self.MAP, self.MASK)
-        )
-        assert map_auc(np.log(self.MAP) - 9, self.MASK) == pytest.approx(
-            map_auc(self.MAP, self.MASK)
-        )
-
-    def test_map_auc_compares_the_cells_of_each_clip(self):
-        expected = [
-            pairs_won(inside.ravel(), clip.ravel())
-            for clip, inside in zip(self.MAP, self.MASK, strict=True)
-        ]
-        assert map_auc(self.MAP, self.MASK) == pytest.approx(expected)
-        assert map_auc(self.MASK * 1.0, self.MASK) == pytest.approx(1)
-        assert map_auc(self.MASK * -1.0, self.MASK) == pytest.approx(0)
-
-    def test_a_random_map_agrees_with_nothing(self):
-        noise, mask = (
-            RNG.uniform(size=(20, 64, 60)),
-            RNG.uniform(size=(20, 64, 60)) < 0.2,
-        )
-        assert mass_inside(noise, mask) == pytest.approx(0.2, abs=0.03)
-        assert map_auc(noise, mask) == pytest.approx(0.5, abs=0.06)
-
-    @pytest.mark.parametrize("function", [mass_inside, map_auc])
-    def test_bad_shapes_and_values_are_named(self, function):
-        with pytest.raises(ValueError, match="anomaly_map must have the shape"):
-            function(self.MAP[0], self.MASK[0])
-        with pytest.raises(ValueError, match=r"\(3, 6, 5\), got \(3, 6, 4\)"):
-            function(self.MAP, self.MASK[:, :, :4])
-        with pytest.raises(ValueError, match="mask must hold 0 and 1"):
-            function(self.MAP, self.MAP)
-        with pytest.raises(ValueError, match="anomaly_map holds NaN or infinity"):
-            function(np.full(self.MAP.shape, np.nan), self.MASK)
-        with pytest.raises(TypeError, match="anomaly_map must hold floats"):
-            function(self.MASK.astype(int), self.MASK)
-
-    def test_maps_without_mass_or_with_negative_cells_are_refused(self):
-        zero, negative = self.MAP.copy(), self.MAP.copy()
-        zero[1] = 0
-        negative[2, 0, 0] = -0.5
-        with pytest.raises(ValueError, match="only zeros in clip 1"):
-            mass_inside(zero, self.MASK)
-        with pytest.raises(ValueError, match="got -0.5 at worst, first in clip 2"):
-            mass_inside(negative, self.MASK)
-
-    @pytest.mark.parametrize(("value", "word"), [(False, "empty"), (True, "full")])
-    def test_masks_with_nothing_to_rank_are_refused(self, value, word):
-        mask = self.MASK.copy()
-        mask[1] = value
-        with pytest.raises(ValueError, match=f"{word} in clip 1"):
-            map_auc(self.MAP, mask)
 
 
 @pytest.mark.parametrize(

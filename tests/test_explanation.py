@@ -20,11 +20,12 @@ from esa4_helpers import (
     make_synthetic_dataset,
     map_auc,
     mass_inside,
-    synthesize_clip,
 )
+from esa4_helpers.synthesis import ANOMALY_KINDS, synthesize_clip
 
 SR, HOP = 16000, 512
-NAMES = [name for name in detector_names() if name != "loudness"]
+RNG = np.random.default_rng(0)
+NAMES = [name for name in detector_names() if name != "level"]
 NETWORKS = ("autoencoder", "interpolation", "dense")
 CENTRES = librosa.mel_frequencies(128 + 2, fmin=0, fmax=SR / 2)[1:-1]
 
@@ -73,16 +74,15 @@ def hissing() -> dict[str, Pipeline]:
 @pytest.fixture(scope="module")
 def squeaks() -> Dataset:
     return make_synthetic_dataset(
-        24, 0, 4, sr=SR, kinds=("squeak",), seed=1, with_healthy=True
+        24, 0, 4, sr=SR, kinds=("squeak",), random_state=1, with_healthy=True
     )
 
 
 class TestOfAValve:
     @pytest.mark.parametrize("name", [name for name in NAMES if name != "dense"])
     def test_a_squeak_lights_up_where_it_sounds(self, squeaks, name):
-        is_train = np.array([n.startswith("train") for n in squeaks.names])
-        detector = fitted_to(squeaks.audio[is_train], name, 80)
-        audio, healthy = squeaks.audio[~is_train], squeaks.healthy[~is_train]
+        detector = fitted_to(squeaks.train.audio, name, 80)
+        audio, healthy = squeaks.test.audio, squeaks.test.healthy
         mask = change_mask(audio, healthy, SR)
         cells = anomaly_map(detector, audio)
         assert cells.shape == mask.shape == (4, 128, 1 + 40000 // HOP)
@@ -182,11 +182,11 @@ def test_a_pipeline_of_ones_own_has_one():
         assert mass_inside(cells, mask).min() > 0.85
 
 
-def test_all_but_loudness_have_one():
-    assert not has_anomaly_map(make_detector("loudness"))
+def test_all_but_level_have_one():
+    assert not has_anomaly_map(make_detector("level"))
     assert all(has_anomaly_map(make_detector(name)) for name in NAMES)
     with pytest.raises(ValueError, match="as a whole.*has_anomaly_map"):
-        anomaly_map(make_detector("loudness").fit(noise(6)), noise(1))
+        anomaly_map(make_detector("level").fit(noise(6)), noise(1))
 
 
 def test_asking_before_fitting_is_refused(name):
@@ -197,3 +197,191 @@ def test_asking_before_fitting_is_refused(name):
 def test_clips_of_another_length_are_refused(hissing, name):
     with pytest.raises(ValueError, match="have 4000 samples.*had 8000"):
         anomaly_map(hissing[name], noise(2)[:, :4000])
+
+
+def pairs_won(labels: np.ndarray, scores: np.ndarray) -> float:
+    """AUC by its definition: compare every anomaly with every normal clip."""
+    difference = scores[labels == 1][:, np.newaxis] - scores[labels == 0]
+    return np.mean((difference > 0) + 0.5 * (difference == 0))
+
+
+def mask_of(kind: str, seed: int, sr: int = SR) -> np.ndarray:
+    clip, healthy = synthesize_clip(kind, sr=sr, random_state=seed, return_healthy=True)
+    return change_mask(clip[np.newaxis], healthy[np.newaxis], sr)[0]
+
+
+def changed_bands_hz(mask: np.ndarray, sr: int) -> np.ndarray:
+    """Centres of those mel bands in which something has changed."""
+    centres = librosa.mel_frequencies(len(mask) + 2, fmin=0, fmax=sr / 2)[1:-1]
+    return centres[mask.any(axis=1)]
+
+
+def white(shape: tuple[int, ...] = (1, SR)) -> np.ndarray:
+    return np.random.default_rng(0).normal(0, 0.1, shape)
+
+
+class TestChangeMask:
+    @pytest.mark.parametrize("sr", [8000, 16000, 44100])
+    def test_normal_clips_have_an_empty_mask(self, sr):
+        assert not mask_of("normal", 0, sr).any()
+
+    @pytest.mark.parametrize("sr", [8000, 16000, 44100])
+    @pytest.mark.parametrize("kind", ANOMALY_KINDS)
+    def test_anomalies_change_some_of_the_clip_and_not_all(self, kind, sr):
+        for seed in range(5):
+            share = mask_of(kind, seed, sr).mean()
+            assert 0.001 < share < 0.4
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_hiss_and_squeak_are_high(self, seed):
+        assert changed_bands_hz(mask_of("hiss", seed), SR).min() > 1500
+        assert changed_bands_hz(mask_of("squeak", seed), SR).min() > 1500
+        assert changed_bands_hz(mask_of("hiss", seed, 44100), 44100).max() < 8500
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_squeak_takes_fewer_bands_than_hiss(self, seed):
+        hiss, squeak = (
+            changed_bands_hz(mask_of(kind, seed), SR) for kind in ("hiss", "squeak")
+        )
+        assert squeak.size < hiss.size / 2
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_late_click_changes_two_moments(self, seed):
+        # The upper bands, where the click rings shortest above the hall.
+        frames = np.flatnonzero(mask_of("late click", seed)[-40:].mean(axis=0) > 0.5)
+        gaps = np.diff(frames)
+        assert (gaps > 1).sum() >= 1
+        span = (frames[-1] - frames[0]) * HOP / SR
+        assert 0.12 < span < 0.5
+
+    def test_of_a_data_set(self):
+        dataset = make_synthetic_dataset(
+            1, 1, 6, sr=SR, kinds=ANOMALY_KINDS, with_healthy=True
+        )
+        mask = change_mask(dataset.audio, dataset.healthy, dataset.sr)
+        assert mask.shape == (8, 128, 1 + 40000 // HOP)
+        assert mask.dtype == bool
+        np.testing.assert_array_equal(mask.any(axis=(1, 2)), dataset.is_anomaly)
+
+
+class TestChangeMaskOfNoise:
+    def test_it_covers_what_is_louder_and_what_is_quieter(self):
+        healthy = white((2, SR))
+        audio = healthy.copy()
+        audio[0, SR // 2 :] *= 2
+        audio[1, SR // 2 :] /= 2
+        mask = change_mask(audio, healthy, SR)
+        assert not mask[:, :, :14].any()
+        assert mask[:, :, 18:].all()
+
+    def test_three_db_are_a_change(self):
+        for gain_db, changed in (
+            (3.1, True),
+            (2.9, False),
+            (-3.1, True),
+            (-2.9, False),
+        ):
+            other = white() * 10 ** (gain_db / 20)
+            assert (change_mask(other, white(), SR) == changed).all()
+
+    def test_both_ways_it_is_the_same(self):
+        clip, healthy = synthesize_clip(
+            "squeak", sr=SR, random_state=0, return_healthy=True
+        )
+        np.testing.assert_array_equal(
+            change_mask([clip], [healthy], SR), change_mask([healthy], [clip], SR)
+        )
+
+    @pytest.mark.parametrize(
+        ("change", "error", "message"),
+        [
+            ({"healthy": white((2, SR))}, ValueError, "same shape.*1, 16000.*2, 16000"),
+            ({"healthy": white((1, SR - 1))}, ValueError, "audio and healthy must"),
+            ({"healthy": white()[0]}, ValueError, "healthy must have the shape"),
+            ({"healthy": None}, TypeError, "healthy must hold floats"),
+            ({"healthy": white() * np.nan}, ValueError, "healthy holds NaN"),
+            ({"audio": white() * np.nan}, ValueError, "audio holds NaN"),
+            ({"sr": 0}, ValueError, "sr must be above 0"),
+        ],
+    )
+    def test_bad_input_is_named(self, change, error, message):
+        arguments = {"audio": white(), "healthy": white(), "sr": SR} | change
+        with pytest.raises(error, match=message):
+            change_mask(**arguments)
+
+
+class TestMapsAgainstMasks:
+    MAP = RNG.uniform(0.1, 1, (3, 6, 5))
+    MASK = RNG.uniform(size=(3, 6, 5)) < 0.3
+
+    def test_mass_inside_is_a_share_of_the_sum(self):
+        expected = [
+            sum(clip[inside]) / sum(clip.ravel())
+            for clip, inside in zip(self.MAP, self.MASK, strict=True)
+        ]
+        assert mass_inside(self.MAP, self.MASK) == pytest.approx(expected)
+        assert mass_inside(self.MASK * 7.0, self.MASK) == pytest.approx(1)
+        assert mass_inside(self.MAP * ~self.MASK, self.MASK) == pytest.approx(0)
+        assert mass_inside(self.MAP, ~self.MASK) == pytest.approx(
+            1 - np.array(expected)
+        )
+
+    def test_mass_inside_of_a_flat_map_is_the_masks_area(self):
+        area = self.MASK.mean(axis=(1, 2))
+        for value in (1e-320, 1.0, 1e308):
+            flat = np.full(self.MAP.shape, value)
+            assert mass_inside(flat, self.MASK) == pytest.approx(area)
+
+    def test_mass_inside_knows_no_unit_but_map_auc_no_more_than_order(self):
+        assert mass_inside(5 * self.MAP, self.MASK) == pytest.approx(
+            mass_inside(self.MAP, self.MASK)
+        )
+        assert map_auc(np.log(self.MAP) - 9, self.MASK) == pytest.approx(
+            map_auc(self.MAP, self.MASK)
+        )
+
+    def test_map_auc_compares_the_cells_of_each_clip(self):
+        expected = [
+            pairs_won(inside.ravel(), clip.ravel())
+            for clip, inside in zip(self.MAP, self.MASK, strict=True)
+        ]
+        assert map_auc(self.MAP, self.MASK) == pytest.approx(expected)
+        assert map_auc(self.MASK * 1.0, self.MASK) == pytest.approx(1)
+        assert map_auc(self.MASK * -1.0, self.MASK) == pytest.approx(0)
+
+    def test_a_random_map_agrees_with_nothing(self):
+        noise, mask = (
+            RNG.uniform(size=(20, 64, 60)),
+            RNG.uniform(size=(20, 64, 60)) < 0.2,
+        )
+        assert mass_inside(noise, mask) == pytest.approx(0.2, abs=0.03)
+        assert map_auc(noise, mask) == pytest.approx(0.5, abs=0.06)
+
+    @pytest.mark.parametrize("function", [mass_inside, map_auc])
+    def test_bad_shapes_and_values_are_named(self, function):
+        with pytest.raises(ValueError, match="anomaly_map must have the shape"):
+            function(self.MAP[0], self.MASK[0])
+        with pytest.raises(ValueError, match=r"\(3, 6, 5\), got \(3, 6, 4\)"):
+            function(self.MAP, self.MASK[:, :, :4])
+        with pytest.raises(ValueError, match="mask must hold 0 and 1"):
+            function(self.MAP, self.MAP)
+        with pytest.raises(ValueError, match="anomaly_map holds NaN or infinity"):
+            function(np.full(self.MAP.shape, np.nan), self.MASK)
+        with pytest.raises(TypeError, match="anomaly_map must hold floats"):
+            function(self.MASK.astype(int), self.MASK)
+
+    def test_maps_without_mass_or_with_negative_cells_are_refused(self):
+        zero, negative = self.MAP.copy(), self.MAP.copy()
+        zero[1] = 0
+        negative[2, 0, 0] = -0.5
+        with pytest.raises(ValueError, match="only zeros in clip 1"):
+            mass_inside(zero, self.MASK)
+        with pytest.raises(ValueError, match="got -0.5 at worst, first in clip 2"):
+            mass_inside(negative, self.MASK)
+
+    @pytest.mark.parametrize(("value", "word"), [(False, "empty"), (True, "full")])
+    def test_masks_with_nothing_to_rank_are_refused(self, value, word):
+        mask = self.MASK.copy()
+        mask[1] = value
+        with pytest.raises(ValueError, match=f"{word} in clip 1"):
+            map_auc(self.MAP, mask)

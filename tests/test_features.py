@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import tracemalloc
+import warnings
+
 import librosa
 import numpy as np
 import pytest
@@ -9,20 +12,39 @@ from sklearn.pipeline import make_pipeline
 
 from esa4_helpers import (
     LogMelSpectrogram,
-    Loudness,
     PoolOverTime,
+    features,
+    level,
     log_mel_spectrogram,
-    loudness,
     peak_level,
     pool_over_time,
 )
-from esa4_helpers.features import BAND_PROFILE
+from esa4_helpers.features import BAND_PROFILE, Level
 
 SR = 16000
 
 
 def tone(frequency: float, amplitude: float = 0.5, sr: int = SR) -> np.ndarray:
     return amplitude * np.sin(2 * np.pi * frequency * np.arange(sr) / sr)
+
+
+def click(sr: int) -> np.ndarray:
+    clip = np.zeros(sr)
+    clip[sr // 3] = 0.9
+    return clip
+
+
+# Loud and very quiet side by side: what 32 bits find hard.
+HARD_SOUNDS = {
+    "tone": lambda sr: np.stack([tone(f, 0.9, sr) for f in (50, 1000, 7900)]),
+    "noise": lambda sr: np.random.default_rng(0).normal(0, 0.1, (2, 2 * sr)),
+    "offset": lambda sr: 0.9 + np.random.default_rng(0).normal(0, 1e-6, (1, sr)),
+    "click": lambda sr: click(sr)[np.newaxis],
+    "rumble": lambda sr: np.clip(
+        np.cumsum(np.random.default_rng(0).normal(0, 1e-3, (1, sr)), axis=1), -1, 1
+    ),
+    "nothing": lambda sr: np.zeros((1, sr), np.float32),
+}
 
 
 class TestLogMelSpectrogram:
@@ -70,6 +92,54 @@ class TestLogMelSpectrogram:
         clip = np.stack([tone(1000)])
         clip.setflags(write=False)
         log_mel_spectrogram(clip, SR)
+
+    @pytest.mark.parametrize("sr", [16000, 44100])
+    @pytest.mark.parametrize("sound", HARD_SOUNDS)
+    @pytest.mark.parametrize(
+        "settings",
+        [
+            {},
+            {"n_mels": 40, "n_fft": 1001, "hop_length": 333},
+            {"n_fft": 512, "hop_length": 700},
+            {"ref": np.max, "top_db": 60.0},
+            {"ref": 2.0},
+        ],
+    )
+    def test_agrees_with_librosa_in_64_bits(self, sr, sound, settings):
+        clips = HARD_SOUNDS[sound](sr)
+        levels = {"ref": 1.0, "top_db": None} | {
+            name: settings[name] for name in ("ref", "top_db") if name in settings
+        }
+        sizes = {name: settings[name] for name in settings if name not in levels}
+        sizes = {"n_mels": 128} | sizes
+        with warnings.catch_warnings():
+            # So short a window leaves some bands without any frequency.
+            warnings.filterwarnings("ignore", "Empty filters")
+            expected = [
+                librosa.power_to_db(
+                    librosa.feature.melspectrogram(y=clip, sr=sr, **sizes), **levels
+                )
+                for clip in clips.astype(np.float64)
+            ]
+            S = log_mel_spectrogram(clips, sr, **settings)
+        np.testing.assert_allclose(S, expected, atol=1e-3, rtol=0)
+
+    def test_an_hour_takes_little_more_memory_than_its_result(self):
+        hour = np.zeros((6, SR * 600), np.float32)
+        hour[:, ::5000] = 0.5
+        for clips in (hour, hour.reshape(1, -1)):
+            tracemalloc.start()
+            S = log_mel_spectrogram(clips, SR)
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            assert peak < S.nbytes + 30e6 < 200e6
+
+    def test_a_long_clip_has_the_frames_of_its_pieces(self):
+        long = np.random.default_rng(0).normal(0, 0.1, (1, 512 * 1000))
+        S = log_mel_spectrogram(long, SR)
+        middle = log_mel_spectrogram(long[:, 512 * 200 : 512 * 700], SR)
+        # At its ends the piece lacks what the whole clip goes on with.
+        np.testing.assert_allclose(middle[:, :, 2:-3], S[:, :, 202:698], atol=1e-3)
 
     @pytest.mark.parametrize(
         ("audio", "message"),
@@ -147,9 +217,9 @@ class TestPeakLevel:
             peak_level([[0.0, np.nan]])
 
 
-class TestLoudness:
+class TestLevel:
     def test_a_sine_has_a_crest_factor_of_3_db(self):
-        rms, peak, crest = loudness([tone(1000, 0.5)])[0]
+        rms, peak, crest = level([tone(1000, 0.5)])[0]
         assert peak == pytest.approx(20 * np.log10(0.5), abs=1e-3)
         assert crest == pytest.approx(3.01, abs=0.01)
         assert rms == pytest.approx(peak - crest)
@@ -157,37 +227,35 @@ class TestLoudness:
     @pytest.mark.parametrize("frequency", [100, 440, 3000])
     def test_does_not_depend_on_the_pitch_of_a_tone(self, frequency):
         np.testing.assert_allclose(
-            loudness([tone(frequency)]), loudness([tone(1000)]), atol=0.02
+            level([tone(frequency)]), level([tone(1000)]), atol=0.02
         )
 
     def test_a_gain_of_6_db_moves_both_levels_and_not_the_crest_factor(self):
         clip = np.random.default_rng(0).normal(0, 0.1, (1, 4000))
         louder = clip * 10 ** (6 / 20)
-        np.testing.assert_allclose(
-            loudness(louder) - loudness(clip), [[6, 6, 0]], atol=1e-9
-        )
+        np.testing.assert_allclose(level(louder) - level(clip), [[6, 6, 0]], atol=1e-9)
 
     def test_a_click_raises_the_crest_factor(self):
         hum = tone(100, 0.01)
         click = hum.copy()
         click[8000] = 0.5
-        (_, _, of_hum), (_, _, of_click) = loudness([hum, click])
+        (_, _, of_hum), (_, _, of_click) = level([hum, click])
         assert of_click > of_hum + 30
 
     def test_of_silence_is_the_least_level_and_finite(self):
-        np.testing.assert_array_equal(loudness(np.zeros((1, 100))), [[-100, -100, 0]])
+        np.testing.assert_array_equal(level(np.zeros((1, 100))), [[-100, -100, 0]])
 
     def test_clips_do_not_influence_one_another(self):
         clips = np.stack([tone(440, a) for a in (0.1, 0.5, 0.2)])
-        together = loudness(clips.astype(np.float32))
+        together = level(clips.astype(np.float32))
         assert together.dtype == np.float64
         np.testing.assert_array_equal(
-            loudness(clips[[2, 0, 1]].astype(np.float32)), together[[2, 0, 1]]
+            level(clips[[2, 0, 1]].astype(np.float32)), together[[2, 0, 1]]
         )
 
     def test_bad_clips_are_named(self):
         with pytest.raises(ValueError, match="NaN or infinity in 1 of 2.*clip 1"):
-            loudness([[0.0, 0.1], [0.0, np.nan]])
+            level([[0.0, 0.1], [0.0, np.nan]])
 
 
 class TestPoolOverTime:
@@ -299,19 +367,17 @@ def noise(n_clips: int, n_samples: int = 4000, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(0, 0.1, (n_clips, n_samples))
 
 
-@pytest.fixture(params=["spectrogram", "loudness"])
-def first_step(request: pytest.FixtureRequest) -> LogMelSpectrogram | Loudness:
+@pytest.fixture(params=["spectrogram", "level"])
+def first_step(request: pytest.FixtureRequest) -> LogMelSpectrogram | Level:
     """What takes audio in a pipeline."""
-    return {"spectrogram": LogMelSpectrogram(SR), "loudness": Loudness(SR)}[
-        request.param
-    ]
+    return {"spectrogram": LogMelSpectrogram(SR), "level": Level(SR)}[request.param]
 
 
 class TestFirstSteps:
     def test_measure_what_the_functions_do(self):
         clips = noise(3)
         np.testing.assert_array_equal(
-            Loudness(SR).fit(noise(2)).transform(clips), loudness(clips)
+            Level(SR).fit(noise(2)).transform(clips), level(clips)
         )
         np.testing.assert_array_equal(
             LogMelSpectrogram(8000, n_mels=40, n_fft=1024, hop_length=256)
@@ -464,3 +530,36 @@ class TestPoolOverTimeAsAStep:
     def test_impossible_settings_are_refused(self, settings, message):
         with pytest.raises(ValueError, match=message):
             PoolOverTime(**settings).fit(self.S)
+
+
+class TestSpreadingBack:
+    S = np.random.default_rng(0).normal(-60, 3, (3, 8, 20))
+
+    @pytest.mark.parametrize("statistics", ["mean", "max", "std", BAND_PROFILE])
+    def test_gives_all_to_frames_on_the_side_that_is_unusual(self, statistics):
+        pool = PoolOverTime(statistics)
+        X = pool.fit_transform(self.S)
+        shares, usual = np.ones_like(X), np.median(X, axis=0) - 1
+        cells = pool.spread_back(shares, usual, self.S)
+        assert cells.min() >= 0
+        np.testing.assert_allclose(
+            cells.sum(axis=2), shares.reshape(3, -1, 8).sum(axis=1)
+        )
+
+    def test_what_is_usual_gets_nothing(self):
+        pool = PoolOverTime("max")
+        X = pool.fit_transform(self.S)
+        cells = pool.spread_back(np.zeros_like(X), X[0], self.S)
+        assert not cells.any()
+
+
+def test_fitting_the_pooling_checks_everything_and_pools_nothing(monkeypatch):
+    monkeypatch.setattr(features, "_pool", None)
+    PoolOverTime(BAND_PROFILE).fit(np.zeros((2, 4, 5)))
+    for pool, message in (
+        (PoolOverTime(()), "one or more"),
+        (PoolOverTime("p101"), "unknown statistic 'p101'"),
+        (PoolOverTime("gwrp", decay=2.0), "decay must be between 0 and 1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            pool.fit(np.zeros((2, 4, 5)))

@@ -6,13 +6,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from esa4_helpers import (
-    build_autoencoder,
-    build_dense_autoencoder,
-    build_interpolator,
-    reconstruct,
-    reconstruction_error,
-)
+from esa4_helpers import build_autoencoder, reconstruct, reconstruction_error
+from esa4_helpers.networks import build_dense_autoencoder, build_interpolator
 
 RNG = np.random.default_rng(0)
 BUILDERS = {

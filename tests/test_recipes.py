@@ -150,7 +150,7 @@ def test_training_clips_without_use_are_refused(name, audio, message):
         make(name).fit(audio)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "loudness"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "level"])
 def test_training_clips_shorter_than_a_window_are_refused(name):
     with pytest.raises(ValueError, match="2047 samples, less than one window"):
         make(name).fit(noise(6, 2047))
@@ -183,8 +183,13 @@ def test_clips_at_another_rate_are_heard_at_another_pitch():
 
 @pytest.mark.parametrize("unknown", ["GMM", "", "isolation forest", None])
 def test_unknown_names_are_refused_and_the_known_ones_named(unknown):
-    with pytest.raises(ValueError, match="no detector.*'loudness', .*, 'dense'"):
+    with pytest.raises(ValueError, match="no detector.*'level', .*, 'dense'"):
         make_detector(unknown)
+
+
+def test_the_old_name_of_the_level_leads_to_the_new_one():
+    with pytest.raises(ValueError, match='"loudness" is now called "level"'):
+        make_detector("loudness")
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,8 @@ from esa4_helpers import (
     log_mel_spectrogram,
     make_synthetic_dataset,
     pool_over_time,
-    synthesize_clip,
 )
+from esa4_helpers.synthesis import synthesize_clip
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "book" / "reference"
@@ -150,7 +150,7 @@ def test_names_in_docstrings_lead_to_their_pages(site):
 
 @pytest.mark.parametrize(
     ("name", "chapters"),
-    [("auc", ["chapter 1", "chapter 2"]), ("Dataset", ["chapter 2"]), ("loudness", [])],
+    [("auc", ["chapter 1", "chapter 2"]), ("Dataset", ["chapter 2"]), ("level", [])],
 )
 def test_a_function_names_the_chapters_that_use_it(site, name, chapters):
     links = entry_of(site, name).find_all("a", href=re.compile(r"book|\d\d_"))
@@ -292,7 +292,7 @@ CASES = {
         {"play": partial(Audio, rate=SR)},
         {"play": partial(Audio, rate=SR, normalize=False)},
     ),
-    "The reference level throws the loudness away": (
+    "The reference level throws a clip's level away": (
         {"x": NOISE},
         {"features": partial(spectrogram, ref=np.max, top_db=80)},
         {"features": spectrogram},

@@ -233,7 +233,7 @@ class TestSavedAndLoaded:
 class TestSaving:
     def test_returns_the_file_and_replaces_an_older_one(self, fitted, tmp_path):
         file = tmp_path / "pump"
-        for name in ("loudness", "mahalanobis"):
+        for name in ("level", "mahalanobis"):
             assert save_detector(fitted[name], str(file)) == file
             assert digests(load_detector(file)) == digests(fitted[name])
         assert [f.name for f in tmp_path.iterdir()] == ["pump"]
@@ -241,9 +241,9 @@ class TestSaving:
     def test_a_detector_that_can_not_be_saved_leaves_the_file_as_it_was(
         self, fitted, tmp_path
     ):
-        file = save_detector(fitted["loudness"], tmp_path / "pump")
+        file = save_detector(fitted["level"], tmp_path / "pump")
         before = file.read_bytes()
-        impossible = copy.deepcopy(fitted["loudness"])
+        impossible = copy.deepcopy(fitted["level"])
         impossible[-1].note = Birch()
         with pytest.raises(Exception, match="Birch"):
             save_detector(impossible, file)
@@ -255,7 +255,7 @@ class TestSaving:
             Path(file).write_bytes(b"half a detec")
             raise OSError("No space left on device")
 
-        file = save_detector(fitted["loudness"], tmp_path / "pump")
+        file = save_detector(fitted["level"], tmp_path / "pump")
         before = file.read_bytes()
         monkeypatch.setattr(esa4_helpers.storage, "dump", dump_half)
         with pytest.raises(OSError, match="No space left"):
@@ -271,7 +271,7 @@ class TestSaving:
 
     def test_into_a_folder_that_is_not_there_is_refused(self, fitted, tmp_path):
         with pytest.raises(OSError, match="nowhere"):
-            save_detector(fitted["loudness"], tmp_path / "nowhere" / "pump")
+            save_detector(fitted["level"], tmp_path / "nowhere" / "pump")
 
 
 class TestDamagedFiles:
@@ -303,8 +303,8 @@ class TestDamagedFiles:
     def test_a_file_with_a_changed_byte_is_refused_or_says_the_same(
         self, fitted, files, tmp_path
     ):
-        content = files["loudness"].read_bytes()
-        expected = digests(fitted["loudness"])
+        content = files["level"].read_bytes()
+        expected = digests(fitted["level"])
         file = tmp_path / "pump.esa4"
         rng = np.random.default_rng(0)
         n_loaded = 0
@@ -517,7 +517,7 @@ class TestMaliciousFiles:
         self, files, tmp_path, trap, make
     ):
         file = tampered(
-            files["loudness"], tmp_path / "pump.esa4", with_function(make(trap))
+            files["level"], tmp_path / "pump.esa4", with_function(make(trap))
         )
         self.assert_refused(file, trap, "it asks for|a malicious file")
 
@@ -532,7 +532,7 @@ class TestMaliciousFiles:
     def test_a_schema_with_another_class_is_refused(
         self, files, tmp_path, trap, old, new
     ):
-        file = tampered(files["loudness"], tmp_path / "pump.esa4", replaced(old, new))
+        file = tampered(files["level"], tmp_path / "pump.esa4", replaced(old, new))
         self.assert_refused(file, trap, "was not loaded: it asks for")
 
     def test_pickled_contents_are_refused_and_not_unpickled(

@@ -47,7 +47,7 @@ from esa4_helpers import anomaly_score, load_dataset, make_detector
 dataset = load_dataset()
 audio = librosa.resample(dataset.audio, orig_sr=dataset.sr, target_sr=16000)
 scores = {}
-for name in ("loudness", "gmm", "mahalanobis", "knn", "autoencoder"):
+for name in ("level", "gmm", "mahalanobis", "knn", "autoencoder"):
     detector = make_detector(name).fit(audio[dataset.is_train])
     scores[name] = anomaly_score(detector, audio[~dataset.is_train]).tolist()
 print(json.dumps(scores))

@@ -118,8 +118,8 @@ def loudest_frames(answer: Any, seed: int) -> None:
         n_clips, n_bands, n_frames, k = rng.integers((3, 9, 20, 3), (7, 15, 40, 6))
         S = rng.uniform(-80, -10, (n_clips, n_bands, n_frames))
         falling = -np.sort(-S, axis=2)
-        loudness_of_frames = S.sum(axis=1, keepdims=True)
-        kth = -np.sort(-loudness_of_frames, axis=2)[:, :, k - 1 : k]
+        level_of_frames = S.sum(axis=1, keepdims=True)
+        kth = -np.sort(-level_of_frames, axis=2)[:, :, k - 1 : k]
         compare(
             call(answer, S, int(k)),
             [[sum(sorted(band)[-k:]) / k for band in clip] for clip in S.tolist()],
@@ -143,7 +143,7 @@ def loudest_frames(answer: Any, seed: int) -> None:
                     S.mean(axis=2)
                 ),
                 "these are the same frames for all bands: each band has loudest frames "
-                "of its own": (np.mean(S, axis=2, where=loudness_of_frames >= kth)),
+                "of its own": (np.mean(S, axis=2, where=level_of_frames >= kth)),
             },
             what="the array of features",
             hint="Sort the frames of each band, and take the mean of the k highest.",

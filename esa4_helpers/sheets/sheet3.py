@@ -235,7 +235,7 @@ def _clips_with_faults(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, i
         len(_FAULTS),
         sr=16000,
         kinds=_FAULTS,
-        seed=int(rng.integers(2**31)),
+        random_state=int(rng.integers(2**31)),
     )
     # The abnormal clips come first.
     faults = np.array([*_FAULTS, *["none"] * n_normal])

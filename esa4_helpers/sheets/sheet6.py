@@ -21,7 +21,7 @@ from ..recipes import make_detector
 # What librosa resamples to if nobody asks for anything else.
 _LIBROSAS_RATE = 22050
 # Both are fitted within a second.
-_COMPARED = ("loudness", "mahalanobis")
+_COMPARED = ("level", "mahalanobis")
 
 
 @dataclass(frozen=True)
@@ -232,7 +232,7 @@ def _two_sorts(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         n_faulty,
         sr=8000,
         kinds=("late click", "hiss", "double click", "weak click"),
-        seed=int(rng.integers(2**31)),
+        random_state=int(rng.integers(2**31)),
     )
     mixed = rng.permutation(n_normal + n_faulty)
     return clips.train.audio, clips.test.audio[mixed], clips.test.is_anomaly[mixed]
@@ -330,7 +330,7 @@ def _machine(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         n_missing,
         sr=8000,
         kinds="missing click",
-        seed=int(rng.integers(2**31)),
+        random_state=int(rng.integers(2**31)),
     )
     healthy = clips.test.audio[~clips.test.is_anomaly]
     time = np.arange(healthy.shape[1]) / 8000

@@ -137,7 +137,7 @@ MISTAKES = {
         (watch("mahalanobis", known=True), "clips that the detector knows"),
         (watch("mahalanobis", on_new=True), "taken from the new clips"),
         (watch("mahalanobis", sign=-1), "the wrong way round"),
-        (watch("loudness"), "nearly deaf"),
+        (watch("level"), "nearly deaf"),
         (
             lambda normal, new, sr, *_: (
                 make_detector("mahalanobis", sr=sr).fit(normal).predict(new) == -1
@@ -146,7 +146,7 @@ MISTAKES = {
         ),
         (
             lambda normal, new, sr, *_: anomaly_score(
-                make_detector("loudness", sr=sr).fit(normal), new
+                make_detector("level", sr=sr).fit(normal), new
             ),
             "True or False for each",
         ),
