@@ -71,7 +71,7 @@ bench: $(INSTALLED)
 
 test-colab: $(INSTALLED)
 	@$(CHOOSE_CLIPS); \
-	$(BIN)/python tools/test_colab.py
+	$(BIN)/python tools/try_colab.py
 
 links: $(FOR_SITE)
 	@$(CHOOSE_CLIPS); \

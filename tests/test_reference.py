@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -36,9 +37,7 @@ REFERENCE = ROOT / "book" / "reference"
 PACKAGE = Path(esa4_helpers.__file__).parent
 API_ORDER = re.findall(r"\(api/(\w+)\.md\)", (REFERENCE / "api.md").read_text())
 
-CONFIGURATION = f"""
-import sys
-sys.path.insert(0, {str(ROOT / "tools")!r})
+CONFIGURATION = """
 project = "small"
 extensions = ["myst_parser", "esa4_reference"]
 """
@@ -89,6 +88,7 @@ def site(tmp_path_factory) -> dict[str, BeautifulSoup]:
     html = source / "_build"
     result = subprocess.run(
         [sys.executable, "-m", "sphinx", "-W", "-n", "--keep-going", source, html],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "tools" / "sphinx_ext")},
         capture_output=True,
         text=True,
     )
