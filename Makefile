@@ -57,7 +57,7 @@ notebooks: $(INSTALLED)
 	$(BIN)/python tools/notebooks.py
 
 exercises: $(INSTALLED)
-	$(BIN)/python tools/exercises.py
+	$(BIN)/python tools/student_sheets.py
 
 grade: $(INSTALLED)
 	@[ -n "$(SUBMISSIONS)" ] || { echo "say what to mark: make grade SUBMISSIONS=folder" >&2; exit 2; }

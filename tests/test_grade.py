@@ -114,7 +114,7 @@ BROKEN = {
         "may not read",
     ),
     "imports_checks": (
-        solved(extra="from esa4_helpers.sheets import sheet1"),
+        solved(extra="from esa4_helpers.exercises import sheet1"),
         8,
         "sheet1",
     ),
