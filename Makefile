@@ -61,7 +61,7 @@ exercises: $(INSTALLED)
 
 grade: $(INSTALLED)
 	@[ -n "$(SUBMISSIONS)" ] || { echo "say what to mark: make grade SUBMISSIONS=folder" >&2; exit 2; }
-	@$(BIN)/python tools/grade.py "$(SUBMISSIONS)" $${SEED:+--seed "$$SEED"} \
+	@PYTHONPATH=tools $(BIN)/python -m marking "$(SUBMISSIONS)" $${SEED:+--seed "$$SEED"} \
 		$${RESULTS:+--results "$$RESULTS"} $${TIME_LIMIT:+--time-limit "$$TIME_LIMIT"} \
 		$${MEMORY_LIMIT:+--memory-limit "$$MEMORY_LIMIT"}
 
