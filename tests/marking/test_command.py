@@ -33,7 +33,7 @@ MISCHIEF = {
     "from esa4_helpers.exercises import sheet1": "sheet1 halted",
     "import sys, importlib\n"
     "del sys.modules['esa4_helpers.exercises.sheet1']\n"
-    "importlib.import_module('esa4_helpers.exercises.sheet1')": "Error",
+    "importlib.import_module('esa4_helpers.exercises.sheet1')": "No module named",
     "from esa4_helpers.exercises import explain\n"
     "print(explain('1.1', duration))": "esa4_helpers.exercises.sheet1",
     "!touch here": "may not use",
