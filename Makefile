@@ -57,11 +57,11 @@ notebooks: $(INSTALLED)
 	$(BIN)/python tools/notebooks.py
 
 exercises: $(INSTALLED)
-	$(BIN)/python tools/exercises.py
+	$(BIN)/python tools/student_sheets.py
 
 grade: $(INSTALLED)
 	@[ -n "$(SUBMISSIONS)" ] || { echo "say what to mark: make grade SUBMISSIONS=folder" >&2; exit 2; }
-	@$(BIN)/python tools/grade.py "$(SUBMISSIONS)" $${SEED:+--seed "$$SEED"} \
+	@PYTHONPATH=tools $(BIN)/python -m marking "$(SUBMISSIONS)" $${SEED:+--seed "$$SEED"} \
 		$${RESULTS:+--results "$$RESULTS"} $${TIME_LIMIT:+--time-limit "$$TIME_LIMIT"} \
 		$${MEMORY_LIMIT:+--memory-limit "$$MEMORY_LIMIT"}
 
@@ -71,7 +71,7 @@ bench: $(INSTALLED)
 
 test-colab: $(INSTALLED)
 	@$(CHOOSE_CLIPS); \
-	$(BIN)/python tools/test_colab.py
+	$(BIN)/python tools/try_colab.py
 
 links: $(FOR_SITE)
 	@$(CHOOSE_CLIPS); \

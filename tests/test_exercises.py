@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import re
+import runpy
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from functools import cache
+from importlib import import_module
+from io import StringIO
 from itertools import chain
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from textwrap import dedent
+from typing import Any, NamedTuple
 
+import joblib
 import jupytext
 import nbformat
 import numpy as np
 import pytest
+import student_sheets as tool
 
-from esa4_helpers import exercises
+from esa4_helpers import exercises, features
 from esa4_helpers.exercises import (
     SHEETS,
     Question,
@@ -33,23 +38,13 @@ from esa4_helpers.exercises import (
 )
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-def load(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-tool = load(ROOT / "tools" / "exercises.py")
 QUESTIONS = {id: q for sheet in SHEETS for id, q in questions(sheet).items()}
 MISTAKES = {
     id: wrong
     for sheet in SHEETS
-    for id, wrong in load(
-        ROOT / "tests" / "mistakes" / f"sheet{sheet}.py"
-    ).MISTAKES.items()
+    for id, wrong in runpy.run_path(str(ROOT / f"exercises/mistakes/sheet{sheet}.py"))[
+        "MISTAKES"
+    ].items()
 }
 
 
@@ -64,34 +59,46 @@ def notebook_of(sheet: int) -> nbformat.NotebookNode:
     return nbformat.read(path, as_version=4)
 
 
-def run(notebook: nbformat.NotebookNode, seed: int) -> dict[str, Any]:
-    """What the cells of a sheet leave behind when its clips come from a seed."""
-    namespace: dict[str, Any] = {}
-    before = os.environ.get("ESA4_EXERCISE_SEED")
-    os.environ["ESA4_EXERCISE_SEED"] = str(seed)
-    try:
+@pytest.fixture(scope="module", autouse=True)
+def _spectrograms_are_computed_once() -> Iterator[None]:
+    """Many answers look at the same few clips, and a third of the time would go there."""
+    compute, known = features.log_mel_spectrogram, {}
+
+    def look_up(*arguments: Any, **options: Any) -> np.ndarray:
+        key = joblib.hash((arguments, options))
+        if key not in known:
+            known[key] = compute(*arguments, **options)
+        return known[key].copy()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(features, "log_mel_spectrogram", look_up)
+        yield
+
+
+class Ran(NamedTuple):
+    """What the cells of a sheet leave behind, and what its checks have said."""
+
+    names: dict[str, Any]
+    said: dict[str, str]
+
+
+def run(notebook: nbformat.NotebookNode, seed: int) -> Ran:
+    """Run the cells of a sheet with the clips of a seed."""
+    names: dict[str, Any] = {}
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as out:
+        patch.setenv("ESA4_EXERCISE_SEED", str(seed))
         for cell in notebook.cells:
             if cell.cell_type == "code" and "google.colab" not in cell.source:
-                exec(cell.source, namespace)
-    finally:
-        if before is None:
-            del os.environ["ESA4_EXERCISE_SEED"]
-        else:
-            os.environ["ESA4_EXERCISE_SEED"] = before
-    return namespace
+                exec(cell.source, names)
+    said = re.findall(r"^(\d\.\d): (.+)$", out.getvalue(), re.MULTILINE)
+    assert len(dict(said)) == len(said)
+    return Ran(names, dict(said))
 
 
 @pytest.fixture(scope="module")
-def solved() -> Callable[[int, int], dict[str, Any]]:
+def solved() -> Callable[[int, int], Ran]:
     """The sheets with their solutions, run once for each seed."""
-    done = {}
-
-    def get(sheet: int, seed: int) -> dict[str, Any]:
-        if (sheet, seed) not in done:
-            done[sheet, seed] = run(jupytext.read(source_of(sheet)), seed)
-        return done[sheet, seed]
-
-    return get
+    return cache(lambda sheet, seed: run(jupytext.read(source_of(sheet)), seed))
 
 
 @pytest.fixture(params=QUESTIONS)
@@ -106,8 +113,8 @@ def sheet_of(asked: Question) -> int:
 class TestEveryQuestion:
     @pytest.mark.parametrize("seed", [0, 1, 2026])
     def test_takes_the_solution(self, asked, solved, seed):
-        answer = solved(sheet_of(asked), seed)[asked.name]
-        assert explain(asked.id, answer, seed) is None
+        said = solved(sheet_of(asked), seed).said[asked.id]
+        assert said == f"right! {asked.points} point" + "s" * (asked.points > 1)
 
     def test_knows_at_least_two_mistakes_by_sentences_of_their_own(self, asked):
         assert len(MISTAKES[asked.id]) >= 2
@@ -124,7 +131,7 @@ class TestEveryQuestion:
             assert part in told
 
     def test_refuses_what_another_seed_made_right(self, asked, solved):
-        answer = solved(sheet_of(asked), 0)[asked.name]
+        answer = solved(sheet_of(asked), 0).names[asked.name]
         if not asked.is_function:
             assert explain(asked.id, answer, 1) is not None
             return
@@ -164,15 +171,10 @@ class TestEverySheet:
         made = tool.student_notebook(source_of(sheet))
         assert nbformat.writes(made) == nbformat.writes(notebook_of(sheet))
 
-    def test_untouched_it_reaches_every_check_and_passes_none(self, sheet, capsys):
-        run(notebook_of(sheet), 0)
-        lines = [
-            line
-            for line in capsys.readouterr().out.splitlines()
-            if re.match(r"\d\.\d", line)
-        ]
-        assert [line.split(":")[0] for line in lines] == list(questions(sheet))
-        assert not any("right!" in line for line in lines)
+    def test_untouched_it_reaches_every_check_and_passes_none(self, sheet):
+        said = run(notebook_of(sheet), 0).said
+        assert list(said) == list(questions(sheet))
+        assert all("right!" not in told for told in said.values())
 
     def test_says_of_each_question_what_it_is_worth_and_trains(self, sheet):
         text = "\n".join(c.source for c in notebook_of(sheet).cells)
@@ -216,6 +218,63 @@ def solution_lines(source: Path) -> list[str]:
         elif inside and line.strip() and not line.strip().startswith("#"):
             lines.append(line.strip())
     return [line for line in lines if re.search(r"\w", line)]
+
+
+class TestHowASheetIsMade:
+    """exercises/README.md says it; it must be true."""
+
+    TEXT = (ROOT / "exercises" / "README.md").read_text(encoding="utf-8")
+    SOURCE, CHECK, WRONG = (
+        dedent(code)
+        for code in re.findall(
+            r"^ *```python\n(.*?)^ *```", TEXT, re.DOTALL | re.MULTILINE
+        )
+    )
+
+    @pytest.fixture
+    def example(self, monkeypatch) -> Question:
+        """The question that is added there, in its place."""
+        module = import_module("esa4_helpers.exercises.sheet1")
+        names = {**vars(module)}
+        exec(self.CHECK, names)
+        monkeypatch.setattr(module, "how_many", names["how_many"], raising=False)
+        return questions(1)["1.6"]
+
+    def test_its_example_takes_the_solution_and_knows_the_mistakes(
+        self, example, capsys
+    ):
+        for seed in (0, 1, 2026):
+            names: dict[str, Any] = {"check": lambda id, a, s=seed: explain(id, a, s)}
+            exec(self.SOURCE.replace("check(", "told = check("), names)
+            assert names["told"] is None
+            for wrong, part in eval("{" + self.WRONG + "}")[example.id]:
+                assert part in explain(example.id, wrong, seed)
+
+    def test_its_example_says_what_the_question_is_worth(self, example):
+        worth = f"{example.points} point · {example.level} · trains: {example.trains}"
+        assert f"# *{worth}*\n" in self.SOURCE
+
+    def test_its_example_loses_its_solution(self, tmp_path):
+        source = tmp_path / source_of(1).name
+        source.write_text(source_of(1).read_text("utf-8") + "\n" + self.SOURCE, "utf-8")
+        *_, answer, check = tool.student_notebook(source).cells
+        assert re.fullmatch(r"def how_many\(audio\):\n *\.\.\.", answer.source)
+        assert check.source == 'check("1.6", how_many)'
+
+    def test_the_files_that_it_names_exist(self):
+        named = re.findall(r"`((?:\w+/)*\w+\.(?:py|ipynb|md|yml|toml))`", self.TEXT)
+        assert len(set(named)) >= 8
+        assert [name for name in named if not (ROOT / name).is_file()] == []
+
+    @pytest.mark.parametrize("sheet", SHEETS)
+    def test_a_sheet_is_in_every_place_that_it_names(self, sheet):
+        stem = source_of(sheet).stem
+        for page, part in {
+            "_toc.yml": f"file: book/exercises/{stem}\n",
+            "book/exercises/index.md": f"]({stem}.ipynb)",
+            "book/exercises/solutions.md": f"```{{solutions}} {stem}\n",
+        }.items():
+            assert part in (ROOT / page).read_text(encoding="utf-8"), page
 
 
 def test_there_are_enough_questions_from_first_steps_to_design():
@@ -283,8 +342,8 @@ class TestClips:
 
 class TestCheck:
     def test_says_right_and_how_many_points(self, solved, capsys):
-        check("1.1", solved(1, 0)["duration"])
-        check("1.2", solved(1, 0)["rms_level"])
+        check("1.1", solved(1, 0).names["duration"])
+        check("1.2", solved(1, 0).names["rms_level"])
         said = capsys.readouterr().out.splitlines()
         assert said == ["1.1: right! 1 point", "1.2: right! 2 points"]
 

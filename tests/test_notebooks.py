@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from pathlib import Path
 
 import jupytext
 import nbformat
+import notebooks as tool
 import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
 SOURCES = sorted((ROOT / "book").glob("*.py"))
-
-spec = importlib.util.spec_from_file_location(
-    "notebooks", ROOT / "tools" / "notebooks.py"
-)
-tool = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(tool)
 
 for_each_notebook = pytest.mark.parametrize(
     "path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS]

@@ -63,18 +63,35 @@ PUBLIC = public_things()
 FUNCTIONS = {name: f for name, f in PUBLIC.items() if inspect.isfunction(f)}
 
 
+def files_of(module: str) -> list[Path]:
+    """The one file of a module, or all of a subpackage."""
+    return [*FOLDER.glob(f"{module}.py"), *(FOLDER / module).rglob("*.py")]
+
+
+def imports_of(file: Path) -> set[str]:
+    """The modules and subpackages of the package that a file imports."""
+    to_the_top = len(file.relative_to(FOLDER).parts)
+    return {
+        name
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.level == to_the_top
+        for name in (
+            [node.module.split(".")[0]]
+            if node.module
+            else [alias.name for alias in node.names]
+        )
+    }
+
+
 def test_every_module_has_its_place_in_the_order():
-    assert {file.stem for file in FOLDER.glob("*.py")} == {*ORDER, "__init__"}
+    files = {file.stem for file in FOLDER.glob("*.py")}
+    subpackages = {file.parent.name for file in FOLDER.glob("*/__init__.py")}
+    assert files | subpackages == {*ORDER, "__init__"}
 
 
 @pytest.mark.parametrize("module", ORDER)
 def test_no_module_imports_a_later_one(module):
-    tree = ast.parse((FOLDER / f"{module}.py").read_text(encoding="utf-8"))
-    imported = {
-        node.module
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.level == 1
-    }
+    imported = set().union(*map(imports_of, files_of(module)))
     assert imported <= set(ORDER[: ORDER.index(module)])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -36,9 +37,7 @@ REFERENCE = ROOT / "book" / "reference"
 PACKAGE = Path(esa4_helpers.__file__).parent
 API_ORDER = re.findall(r"\(api/(\w+)\.md\)", (REFERENCE / "api.md").read_text())
 
-CONFIGURATION = f"""
-import sys
-sys.path.insert(0, {str(ROOT / "tools")!r})
+CONFIGURATION = """
 project = "small"
 extensions = ["myst_parser", "esa4_reference"]
 """
@@ -89,6 +88,7 @@ def site(tmp_path_factory) -> dict[str, BeautifulSoup]:
     html = source / "_build"
     result = subprocess.run(
         [sys.executable, "-m", "sphinx", "-W", "-n", "--keep-going", source, html],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "tools" / "sphinx_ext")},
         capture_output=True,
         text=True,
     )
@@ -116,15 +116,22 @@ def glossary_links(page: BeautifulSoup) -> dict[str, str]:
 
 
 def test_every_public_module_has_its_page_in_the_order_of_data_flow():
-    public = {file.stem for file in PACKAGE.glob("[!_]*.py")}
+    public = {
+        *(file.stem for file in PACKAGE.glob("[!_]*.py")),
+        *(file.parent.name for file in PACKAGE.glob("[!_]*/__init__.py")),
+    }
     assert set(API_ORDER) == {page.stem for page in REFERENCE.glob("api/*.md")}
     assert sorted(API_ORDER) == sorted(public)
     for i, module in enumerate(API_ORDER):
-        tree = ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
+        (file,) = [
+            *PACKAGE.glob(f"{module}.py"),
+            *PACKAGE.glob(f"{module}/__init__.py"),
+        ]
+        level = len(file.relative_to(PACKAGE).parts)
         imported = {
             node.module
-            for node in ast.walk(tree)
-            if isinstance(node, ast.ImportFrom) and node.level == 1
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+            if isinstance(node, ast.ImportFrom) and node.level == level
         }
         assert imported & public <= set(API_ORDER[:i])
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..exercises import Wrong, call, compare, exercise_clips, question
+from . import Wrong, call, compare, exercise_clips, question
 
 
 def _hiss(rng: np.random.Generator, n_clips: int, n_samples: int) -> np.ndarray:

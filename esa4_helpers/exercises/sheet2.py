@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..exercises import Wrong, call, compare, exercise_clips, question
 from ..features import log_mel_spectrogram
+from . import Wrong, call, compare, exercise_clips, question
 
 
 @question(

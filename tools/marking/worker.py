@@ -1,4 +1,4 @@
-"""The process in which one submission runs; `tools/grade.py` starts and questions it.
+"""The process in which one submission runs; `sandbox.py` starts and questions it.
 
 It gets the cells of a notebook, runs them in order and then answers: what is the value
 of this name, what does that function return for these arguments? Only numbers, texts,
@@ -15,7 +15,6 @@ import base64
 import io
 import json
 import os
-import pkgutil
 import resource
 import signal
 import sys
@@ -72,6 +71,7 @@ def decode(message: Any, other: Callable[[str, Any], Any]) -> Any:
 
 
 def send(connection: Connection, message: Any) -> None:
+    """Send what JSON can hold."""
     connection.send_bytes(json.dumps(message).encode())
 
 
@@ -90,14 +90,12 @@ def warm_up() -> None:
 
 def hide_the_checks() -> list[str]:
     """Let `check` do nothing, and make the sheets' modules impossible to import."""
-    import esa4_helpers.exercises
-    import esa4_helpers.sheets
+    from esa4_helpers import exercises
 
-    folders = list(esa4_helpers.sheets.__path__)
-    for module in pkgutil.iter_modules(folders):
-        sys.modules[f"esa4_helpers.sheets.{module.name}"] = None
-    esa4_helpers.exercises.check = lambda id, answer: None
-    return folders
+    for sheet in exercises.SHEETS:
+        sys.modules[f"esa4_helpers.exercises.sheet{sheet}"] = None
+    exercises.check = lambda id, answer: None
+    return list(exercises.__path__)
 
 
 def put_up_fence(own_folder: str, hidden: list[str]) -> None:
@@ -177,8 +175,27 @@ def run_cells(cells: list[str], seconds: float) -> tuple[dict[str, Any], list[st
     return shell.user_ns, problems
 
 
+def answer_questions(
+    connection: Connection, answers: dict[str, Any], seconds: float
+) -> None:
+    """Call functions of the submission until the other side hangs up."""
+    while True:
+        try:
+            question = json.loads(connection.recv_bytes())
+        except EOFError:
+            return
+        function = answers[question["name"]]
+        arguments = decode(question["arguments"], lambda kind, _: kind)
+        try:
+            result = in_time(seconds, lambda f=function, a=arguments: f(*a))
+            reply = {"result": encode(result)}
+        except BaseException as error:
+            reply = {"error": type(error).__name__, "message": str(error)[:1000]}
+        send(connection, reply)
+
+
 def main() -> None:
-    """Run one submission and answer questions about it until the other side hangs up."""
+    """Run one submission, send its answers, and answer questions about them."""
     connection = Connection(int(sys.argv[1]))
     job = json.loads(connection.recv_bytes())
     warm_up()
@@ -193,19 +210,7 @@ def main() -> None:
         connection,
         {"answers": {k: encode(v) for k, v in answers.items()}, "problems": problems},
     )
-    while True:
-        try:
-            question = json.loads(connection.recv_bytes())
-        except EOFError:
-            return
-        function = answers[question["name"]]
-        arguments = decode(question["arguments"], lambda kind, _: kind)
-        try:
-            result = in_time(job["seconds"], lambda f=function, a=arguments: f(*a))
-            reply = {"result": encode(result)}
-        except BaseException as error:
-            reply = {"error": type(error).__name__, "message": str(error)[:1000]}
-        send(connection, reply)
+    answer_questions(connection, answers, job["seconds"])
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..exercises import Wrong, call, compare, question
+from . import Wrong, call, compare, question
 
 
 def _ratios(hits: int, false: int, missed: int) -> tuple[float, float, float]:

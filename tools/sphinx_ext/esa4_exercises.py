@@ -18,7 +18,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from esa4_helpers.exercises import SHEETS, questions
 
-SOURCES = Path(__file__).resolve().parent.parent / "exercises"
+SOURCES = Path(__file__).resolve().parents[2] / "exercises"
 MARKERS = re.compile(r"^ *# (BEGIN|END) SOLUTION.*\n?|  # SOLUTION$", re.MULTILINE)
 
 

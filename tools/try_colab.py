@@ -1,4 +1,4 @@
-"""Run the course as a student in Google Colab would: python tools/test_colab.py
+"""Run the course as a student in Google Colab would: python tools/try_colab.py
 
 In an environment with Colab's versions of what the course touches, each chapter is
 executed from its first cell, which must install the helper package from this very
@@ -20,6 +20,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".colab"
@@ -54,7 +55,7 @@ print(json.dumps(scores))
 """
 
 
-def run(*command: str | Path, **kwargs: object) -> subprocess.CompletedProcess:
+def run(*command: str | Path, **kwargs: Any) -> subprocess.CompletedProcess[str]:
     """Run a command; end the whole script if it fails."""
     result = subprocess.run([str(part) for part in command], text=True, **kwargs)
     if result.returncode != 0:
@@ -104,22 +105,21 @@ def make_environment(environment: Path, python: str) -> None:
     (packages / "pretend_colab.pth").write_text(PRETEND + "\n", encoding="utf-8")
 
 
-def snapshot() -> Path:
-    """A repository of the checkout as it is now, changes not committed included."""
-    repository = FOLDER / "repository"
+def snapshot(checkout: Path, repository: Path) -> None:
+    """Make a repository of the tracked files of a checkout, as they are there now."""
     shutil.rmtree(repository, ignore_errors=True)
-    repository.mkdir()
-    listing = ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    files = run(*listing, cwd=ROOT, capture_output=True).stdout.split("\0")
-    for name in filter(None, files):
-        if (ROOT / name).is_file():
+    repository.mkdir(parents=True)
+    # What is not tracked is not in what a student installs either.
+    listing = run("git", "ls-files", "-z", cwd=checkout, capture_output=True).stdout
+    for name in filter(None, listing.split("\0")):
+        if (checkout / name).is_file():
             (repository / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, repository / name)
+            shutil.copy2(checkout / name, repository / name)
     git = ("git", "-c", "user.name=test", "-c", "user.email=test@localhost")
     run(*git, "init", "--quiet", cwd=repository)
-    run(*git, "add", "--all", cwd=repository)
+    # Forced: a tracked file may bear a name that is ignored.
+    run(*git, "add", "--all", "--force", cwd=repository)
     run(*git, "commit", "--quiet", "--message", "snapshot", cwd=repository)
-    return repository
 
 
 def installed(environment: Path) -> dict[str, str]:
@@ -165,7 +165,7 @@ def demand_all_checks(sheet: Path) -> None:
         sys.exit(f"{sheet.name} does not reach its checks: {silent or 'it has none'}")
 
 
-def sources(notebook: dict) -> str:
+def sources(notebook: dict[str, Any]) -> str:
     """All text of a notebook's code cells."""
     cells = (cell for cell in notebook["cells"] if cell["cell_type"] == "code")
     return "\n".join("".join(cell["source"]) for cell in cells)
@@ -230,9 +230,10 @@ def main() -> None:
             "Colab's versions. Name one with COLAB_PYTHON=/path/to/python."
         )
         return
-    repository = snapshot()
-    chapters = sorted((ROOT / "book").glob("[0-9]*.ipynb"))
-    sheets = sorted((ROOT / "book" / "exercises").glob("sheet*.ipynb"))
+    repository = FOLDER / "repository"
+    snapshot(ROOT, repository)
+    chapters = sorted((repository / "book").glob("[0-9]*.ipynb"))
+    sheets = sorted((repository / "book" / "exercises").glob("sheet*.ipynb"))
     notebooks = [*chapters, *sheets]
     parts = [notebooks[i :: len(ENVIRONMENTS)] for i in range(len(ENVIRONMENTS))]
     with ThreadPoolExecutor() as pool:

@@ -47,9 +47,7 @@ SETTINGS = {
         ("Raises", "returns_style"),
     ],
     # What docstrings mention that has no page here.
-    "nitpick_ignore_regex": [
-        ("py:obj", r"librosa\..+|Pipeline|predict|score_samples|esa4_helpers\.sheets")
-    ],
+    "nitpick_ignore_regex": [("py:obj", r"librosa\..+|Pipeline|predict|score_samples")],
 }
 # Where a link would disturb, or where there is one.
 NO_PROSE = (

@@ -10,7 +10,7 @@ from scipy.stats import norm
 
 from ..datasets import make_synthetic_dataset
 from ..evaluation import auc
-from ..exercises import Wrong, call, compare, question
+from . import Wrong, call, compare, question
 
 _CLICK_FAULTS = ("weak click", "missing click")
 # Squeaks are harder to tell, so the AUC of few would be left to chance.

@@ -1,6 +1,6 @@
 """Student sheets: the clips to work with, and checks that answer in a sentence.
 
-What each question expects stands in `esa4_helpers.sheets`, one module for each sheet.
+What each question expects stands in this package, one module for each sheet.
 A check looks at answers from outside only: it calls functions with clips that it has
 made from a seed, and compares values with those that the clips of that seed have. So
 the same check serves while practising, and for marking with another, secret seed.
@@ -14,19 +14,19 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._checks import check_count
-from .datasets import Dataset, make_synthetic_dataset
+from .._checks import check_count
+from ..datasets import Dataset, make_synthetic_dataset
 
 SHEETS = tuple(
     sorted(
         int(module.name.removeprefix("sheet"))
-        for module in pkgutil.iter_modules([str(Path(__file__).with_name("sheets"))])
+        for module in pkgutil.iter_modules(__path__)
+        if module.name.startswith("sheet")
     )
 )
 LEVELS = ("first steps", "practice", "design")
@@ -157,7 +157,7 @@ def questions(sheet: int) -> dict[str, Question]:
     ['1.1', '1.2']
     """
     _check_sheet(sheet)
-    module = import_module(f".sheets.sheet{sheet}", __package__)
+    module = import_module(f".sheet{sheet}", __package__)
     found = [thing for thing in vars(module).values() if isinstance(thing, Question)]
     return {question.id: question for question in found}
 

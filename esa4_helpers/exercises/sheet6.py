@@ -15,8 +15,8 @@ import soundfile
 from ..datasets import make_synthetic_dataset
 from ..detectors import anomaly_score
 from ..evaluation import auc_interval
-from ..exercises import Wrong, call, compare, question
 from ..recipes import make_detector
+from . import Wrong, call, compare, question
 
 # What librosa resamples to if nobody asks for anything else.
 _LIBROSAS_RATE = 22050

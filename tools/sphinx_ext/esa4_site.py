@@ -10,7 +10,7 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 BANNER = (
     "This copy of the site was built with synthetic clips, not with the recordings: "
     "what you hear and all results differ from the course's."

@@ -1,4 +1,4 @@
-"""Make the student notebooks from the sheets' sources: python tools/exercises.py
+"""Make the student notebooks from the sheets' sources: python tools/student_sheets.py
 
 The sources in exercises/ hold the solutions. Otter cuts these out; what is left goes
 to book/exercises/. Nothing is run: a student's notebook starts without outputs.

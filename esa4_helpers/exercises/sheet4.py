@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..exercises import Wrong, call, compare, question
+from . import Wrong, call, compare, question
 
 
 @question(

@@ -1,1 +1,0 @@
-"""What the questions of the student sheets expect, one module for each sheet."""

@@ -1,0 +1,133 @@
+"""Finding what was handed in, and reading it, however damaged."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from marking import reading
+from marking.reading import (
+    Unmarkable,
+    find_submissions,
+    lateness,
+    read_cells,
+    read_deadlines,
+    which_sheet,
+)
+from submissions import SOURCES, of_cells
+
+
+class TestFiles:
+    def test_name_their_student_by_folder_underscores_or_name(self, tmp_path):
+        for name in (
+            "ada/deep/x.ipynb",
+            "bo__x.ipynb",
+            "cy.ipynb",
+            ".git/x.ipynb",
+            "__MACOSX/y.ipynb",
+        ):
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text("x")
+        (tmp_path / "dee" / "empty").mkdir(parents=True)
+        assert find_submissions(tmp_path) == [
+            ("ada", tmp_path / "ada/deep/x.ipynb"),
+            ("bo", tmp_path / "bo__x.ipynb"),
+            ("cy", tmp_path / "cy.ipynb"),
+            ("dee", tmp_path / "dee"),
+        ]
+
+    def test_may_hold_cells_of_any_form(self, tmp_path):
+        file = tmp_path / "odd.ipynb"
+        file.write_text(
+            '{"metadata": 3, "cells": [null, {"cell_type": "code"}, '
+            '{"cell_type": "code", "source": ["a", 1, "b"]}, '
+            '{"cell_type": "markdown", "source": "c"}]}'
+        )
+        assert read_cells(file) == (["", "ab"], {})
+
+    def test_are_refused_when_too_large_to_be_a_sheet(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(reading, "LARGEST_FILE", 2**20)
+        file = tmp_path / "large.ipynb"
+        file.write_text(of_cells("x = 1") + " " * 2**21)
+        with pytest.raises(
+            Unmarkable, match=r"\(2 MiB, at most 1 are read\): clear the"
+        ):
+            read_cells(file)
+
+    def test_nested_too_deeply_are_refused(self, tmp_path):
+        file = tmp_path / "deep.ipynb"
+        file.write_text("[" * 200_000)
+        with pytest.raises(Unmarkable, match="no JSON"):
+            read_cells(file)
+
+
+class TestWhichSheet:
+    @pytest.mark.parametrize(
+        ("code", "metadata", "name", "sheet"),
+        [
+            ('check("2.1", x)\ncheck("2.2", y)\ncheck("3.1", z)', {}, "sheet4", 2),
+            ("clips = exercise_clips(6)", {"esa4": {"sheet": "sheet3_gmm"}}, "x", 6),
+            ("x = 1", {"esa4": {"sheet": "sheet3_gmm"}}, "sheet4", 3),
+            ("x = 1", {"esa4": "damaged"}, "my Sheet-4 (1)", 4),
+            ('check("99.1", x)', {}, "sheet_5", 5),
+        ],
+    )
+    def test_is_told_by_checks_clips_metadata_and_name_in_turn(
+        self, code, metadata, name, sheet
+    ):
+        assert which_sheet(Path(f"{name}.ipynb"), [code], metadata) == sheet
+
+    def test_is_not_guessed(self):
+        with pytest.raises(Unmarkable, match="can't tell which sheet"):
+            which_sheet(Path("essay.ipynb"), ["x = 1"], {})
+
+
+class TestDeadlines:
+    @pytest.fixture
+    def handed_in(self, tmp_path) -> Path:
+        """A file of 2001-09-09T01:46:40Z."""
+        file = tmp_path / "a.ipynb"
+        file.write_text("x")
+        os.utime(file, (0, 1_000_000_000))
+        return file
+
+    @staticmethod
+    def of(folder: Path, text: str) -> dict:
+        (folder / "deadlines.toml").write_text(text)
+        return read_deadlines(folder / "deadlines.toml")
+
+    def test_what_is_newer_is_late(self, tmp_path, handed_in):
+        deadlines = self.of(
+            tmp_path,
+            "[deadlines]\nsheet1_dataset = 2001-09-07T23:46:40Z\n"
+            "sheet2_features = 2001-09-09T03:46:41+02:00\n",
+        )
+        late = lateness(handed_in, 1, deadlines)
+        assert late == "late by 1 day, 2:00:00 (days, h:min:s)"
+        assert lateness(handed_in, 2, deadlines) is None
+        assert lateness(handed_in, 3, deadlines) is None
+
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            (
+                "[deadlines]\nsheet1_dataset = 2001-09-08T23:46:40\n",
+                "deadlines.toml: sheet1_dataset should be a moment with its time zone",
+            ),
+            ("[deadlines]\nsheet1_dataset = 'soon'\n", "and is soon"),
+            ("[deadlines\n", "deadlines.toml can't be read as TOML"),
+        ],
+    )
+    def test_what_is_no_moment_with_its_time_zone_is_refused(
+        self, tmp_path, text, told
+    ):
+        with pytest.raises(ValueError, match=re.escape(told)):
+            self.of(tmp_path, text)
+
+    def test_there_need_not_be_any(self, tmp_path):
+        assert read_deadlines(tmp_path / "deadlines.toml") == {}
+
+    def test_ours_are_fine(self):
+        assert set(read_deadlines()) <= {path.stem for path in SOURCES.values()}
