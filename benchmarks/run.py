@@ -244,8 +244,8 @@ def notes(results: Sequence[Result], title: str, n_seeds: int, epochs: int) -> s
     ]
     texts.append(
         f"Log-mel spectrograms of {N_CLIPS} clips of {SECONDS} s took "
-        f"{ratio_to_bare_transforms():.1f} times the processor time of a bare 32-bit "
-        "Fourier transform of the same frames, measured in one run."
+        f"{ratio_to_bare_transforms():.1f} times the processor time of bare Fourier "
+        "transforms of the same frames in single precision, measured in one run."
     )
     failed = [r.fails_in_32_bits for r in results if r.fails_in_32_bits is not None]
     if any(failed):

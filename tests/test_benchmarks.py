@@ -7,6 +7,7 @@ import platform
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -281,7 +282,7 @@ class TestCommand:
         monkeypatch.setattr(
             run,
             "load_dataset",
-            lambda: Dataset(**vars(synthetic) | {"title": title}),
+            lambda: replace(synthetic, title=title),
         )
         monkeypatch.setattr(
             run, "measure_all", lambda names, *_: [result(name) for name in names]

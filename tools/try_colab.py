@@ -42,15 +42,13 @@ PRETEND = (
 
 SCORING = """
 import json
-import librosa
 from esa4_helpers import anomaly_score, load_dataset, make_detector
 
-dataset = load_dataset()
-audio = librosa.resample(dataset.audio, orig_sr=dataset.sr, target_sr=16000)
+clips = load_dataset().resampled(16000)
 scores = {}
 for name in ("level", "gmm", "mahalanobis", "knn", "autoencoder"):
-    detector = make_detector(name).fit(audio[dataset.is_train])
-    scores[name] = anomaly_score(detector, audio[~dataset.is_train]).tolist()
+    detector = make_detector(name).fit(clips.train.audio)
+    scores[name] = anomaly_score(detector, clips.test.audio).tolist()
 print(json.dumps(scores))
 """
 
