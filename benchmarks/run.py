@@ -26,7 +26,6 @@ from typing import Any, NamedTuple
 
 import librosa
 import numpy as np
-from joblib import cpu_count
 from sklearn.pipeline import Pipeline
 from tqdm import tqdm
 
@@ -267,7 +266,7 @@ def machine() -> str:
     return ", ".join(
         [
             processor(),
-            f"{cpu_count()} cores",
+            f"{os.cpu_count()} cores",
             f"{memory / 2**30:.0f} GiB of memory",
             operating_system(),
             f"Python {platform.python_version()}",

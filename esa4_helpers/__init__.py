@@ -65,7 +65,7 @@ from .plotting import (
 )
 from .recipes import detector_names, make_detector
 from .storage import load_detector, save_detector
-from .synthesis import iterate_clips, synthesize_clip
+from .synthesis import synthesize_clip
 
 __all__ = [
     "AutoencoderDetector",
@@ -98,7 +98,6 @@ __all__ = [
     "gamma_threshold",
     "has_anomaly_map",
     "held_out_scores",
-    "iterate_clips",
     "load_dataset",
     "load_detector",
     "log_mel_spectrogram",

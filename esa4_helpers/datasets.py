@@ -238,7 +238,6 @@ def make_synthetic_dataset(
     sr: int = 44100,
     duration: float = 2.5,
     kinds: Sequence[str] = RECORDED_ANOMALY_KINDS,
-    snr_db: float | None = None,
     seed: int = 0,
     with_healthy: bool = False,
 ) -> Dataset:
@@ -258,9 +257,6 @@ def make_synthetic_dataset(
     kinds : sequence of str
         Kinds of anomaly, see `synthesize_clip`. By default those that the
         recordings hold, too.
-    snr_db : float, optional
-        Level of the clicks over that of the hall in dB, see `synthesize_clip`.
-        By default the hall is as loud as in the recordings.
     seed : int
         The same seed gives the same clips.
     with_healthy : bool
@@ -314,7 +310,6 @@ def make_synthetic_dataset(
                 kind,
                 sr=sr,
                 duration=duration,
-                snr_db=snr_db,
                 random_state=random_state,
                 return_healthy=True,
             )
