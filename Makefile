@@ -78,7 +78,7 @@ links: $(FOR_SITE)
 	$(BIN)/jupyter-book build . --builder linkcheck
 
 clean:
-	rm -rf _build $(VENV) .colab .coverage .pytest_cache .ruff_cache *.egg-info
+	rm -rf _build build dist $(VENV) .colab .coverage .pytest_cache .ruff_cache *.egg-info
 
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python \
 	--constraint constraints.txt --editable .

@@ -25,8 +25,8 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
-from joblib import cpu_count
 from sklearn.pipeline import Pipeline
+from tabulate import tabulate
 from tqdm import tqdm
 
 from benchmarks import lecture
@@ -190,20 +190,15 @@ def table(results: Sequence[Result]) -> str:
     by_name: dict[str, list[Result]] = {}
     for result in results:
         by_name.setdefault(result.name, []).append(result)
-    rows = [COLUMNS]
+    rows = []
     for name, runs in by_name.items():
         reference = LECTURE_AUTOENCODER if is_network(name) else LECTURE_GMM
         rows.append(row(runs, by_name.get(reference)))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    return "\n".join(map(lambda cells: line(cells, widths), (rows[0], rule, *rows[1:])))
-
-
-def line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    """One line of the table: the name to the left, numbers to the right."""
-    padded = [cells[0].ljust(widths[0])]
-    padded += [cell.rjust(w) for cell, w in zip(cells[1:], widths[1:], strict=True)]
-    return f"| {' | '.join(padded)} |"
+    alignment = ["left", *["right"] * (len(COLUMNS) - 1)]
+    # As they come: taken for numbers, they would lose zeros that count.
+    return tabulate(
+        rows, COLUMNS, tablefmt="pipe", colalign=alignment, disable_numparse=True
+    )
 
 
 def row(runs: Sequence[Result], reference: Sequence[Result] | None) -> tuple[str, ...]:
@@ -271,7 +266,7 @@ def machine() -> str:
     return ", ".join(
         [
             processor(),
-            f"{cpu_count()} cores",
+            f"{os.cpu_count()} cores",
             f"{memory / 2**30:.0f} GiB of memory",
             operating_system(),
             f"Python {platform.python_version()}",

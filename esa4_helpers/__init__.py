@@ -1,9 +1,8 @@
 """Helpers of ESA 4, the open course on acoustic anomaly detection.
 
-Data flows one way through the modules, and none imports a later one: synthesis,
-datasets, features, detectors, networks, autoencoder, recipes, explanation, storage,
-evaluation, plotting. What one can listen to and move (players, interactive) stands
-beside plotting. The sheets' checks are in `esa4_helpers.exercises`.
+Data flows one way through the modules, from clips to features, detectors and scores,
+and on to what judges, shows and plays them. None imports a later one: the book's API
+pages stand in that order.
 """
 
 from .autoencoder import AutoencoderDetector

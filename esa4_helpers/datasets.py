@@ -305,7 +305,6 @@ def make_synthetic_dataset(
     sr: int = 44100,
     duration: float = 2.5,
     kinds: Sequence[str] = RECORDED_ANOMALY_KINDS,
-    snr_db: float | None = None,
     random_state: int = 0,
     with_healthy: bool = False,
 ) -> Dataset:
@@ -325,9 +324,6 @@ def make_synthetic_dataset(
     kinds : sequence of str
         Kinds of anomaly, see `synthesize_clip`. By default those that the
         recordings hold, too.
-    snr_db : float, optional
-        Level of the clicks over that of the hall in dB, see `synthesize_clip`.
-        By default the hall is as loud as in the recordings.
     random_state : int
         The same seed gives the same clips.
     with_healthy : bool
@@ -382,7 +378,6 @@ def make_synthetic_dataset(
                 kind,
                 sr=sr,
                 duration=duration,
-                snr_db=snr_db,
                 random_state=seed,
                 return_healthy=True,
             )

@@ -14,14 +14,13 @@ from numbers import Real
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
-from scipy.stats import norm, pearson3, permutation_test, rankdata, skew, t
+from scipy.stats import mannwhitneyu, norm, pearson3, rankdata, skew, t
 from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
 from ._checks import check_labels, check_number
 
-# Up to this many ways to deal out the labels are all gone through.
-_MOST_EXACT = 200_000
-_RANDOM_RELABELLINGS = 9_999
+# Counting takes half a second then.
+_MOST_ADDITIONS = 610_000_000
 # With fewer clips in one class, how much its scores scatter is anyone's guess.
 _FEWEST_TO_ESTIMATE_A_VARIANCE = 5
 
@@ -253,10 +252,9 @@ def partial_auc(
 def permutation_p_value(is_anomaly: ArrayLike, scores: ArrayLike) -> float:
     """Compute how often guessing would reach this AUC or a higher one.
 
-    The labels are dealt out to the scores in every possible way, and the share
-    of ways with at least the observed AUC is counted: an exact one-sided test,
-    also with ties. Where there are more than 200 000 ways, 9 999 random ones
-    are drawn instead, always the same.
+    If the labels were dealt out to the scores in every possible way, in which
+    share of the ways would the AUC be at least the observed one? It is the
+    one-sided test of Mann, Whitney and Wilcoxon, and allows for ties.
 
     Parameters
     ----------
@@ -275,6 +273,26 @@ def permutation_p_value(is_anomaly: ArrayLike, scores: ArrayLike) -> float:
     ValueError
         As in `auc`.
 
+    Notes
+    -----
+    Few clips are counted and many are approximated:
+
+    - Up to 100 + 100 clips, up to 3 + 5000, and with a single clip in a class
+      up to 1 + 10 000, all ways are counted by their sum of ranks, ties
+      included. The p-value is exact but for rounding, a relative error below
+      1e-12. So it is with more clips where counting takes no longer, as for
+      10 + 5000 clips with an AUC of 0.9 or more.
+    - Otherwise the sum of ranks is taken to be normally distributed, with the
+      variance that it has with these ties and a correction for continuity.
+      With 101 + 101 clips, p-values above 0.01 are then right to within 2 %,
+      and with 10 + 5000 to within 8 %. Far smaller ones come out too large,
+      since the normal distribution has the longer tail. Where the scores take
+      few values, the steps between the possible AUCs are coarse: with two
+      values and 101 + 101 clips, p-values are up to a third too small.
+
+    Where the p-value is below 2.2e-308, the smallest float of full precision,
+    that number stands for it.
+
     Examples
     --------
     Of the 252 ways to call 5 out of 10 clips abnormal, one has AUC 1:
@@ -284,23 +302,32 @@ def permutation_p_value(is_anomaly: ArrayLike, scores: ArrayLike) -> float:
     1
     """
     is_anomaly, scores = check_labels_and_scores(is_anomaly, scores)
-    ranks = rankdata(scores)
-    n_ways = comb(len(ranks), int(is_anomaly.sum()))
+    # Twice the ranks are whole numbers in spite of ties. The best is 2: the AUC is
+    # the higher, the lower the sum for the anomalies or the higher for the others.
+    costs = (2 * rankdata(-scores)).astype(int)
+    if is_anomaly.sum() > (~is_anomaly).sum():
+        is_anomaly, costs = ~is_anomaly, 2 * (len(scores) + 1) - costs
+    size, most = int(is_anomaly.sum()), int(costs[is_anomaly].sum())
+    if size * most * len(costs) <= _MOST_ADDITIONS:
+        p_value = _count_choices(costs, size, most) / comb(len(costs), size)
+    else:
+        p_value = mannwhitneyu(
+            -costs[is_anomaly],
+            -costs[~is_anomaly],
+            alternative="greater",
+            method="asymptotic",
+        ).pvalue
+    return float(np.clip(p_value, np.finfo(float).tiny, 1))
 
-    # For given group sizes, the AUC grows with the sum of the anomalies' ranks.
-    def rank_sum(anomalies: np.ndarray, normals: np.ndarray, axis: int) -> np.ndarray:
-        return anomalies.sum(axis=axis)
 
-    result = permutation_test(
-        (ranks[is_anomaly], ranks[~is_anomaly]),
-        rank_sum,
-        vectorized=True,
-        n_resamples=np.inf if n_ways <= _MOST_EXACT else _RANDOM_RELABELLINGS,
-        batch=1000,
-        alternative="greater",
-        rng=np.random.default_rng(0),
-    )
-    return float(result.pvalue)
+def _count_choices(costs: np.ndarray, size: int, most: int) -> float:
+    """Count the ways to choose so many of the costs that sum up to at most so much."""
+    # One row for each number of costs chosen so far, one column for each sum.
+    ways = np.zeros((size + 1, most + 1))
+    ways[0, 0] = 1
+    for cost in costs[costs <= most]:
+        ways[1:, cost:] += ways[:-1, : most + 1 - cost]
+    return ways[-1].sum()
 
 
 def score_report(is_anomaly: ArrayLike, scores: ArrayLike) -> dict[str, float]:

@@ -13,21 +13,24 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
-from sklearn.metrics import roc_curve
+from sklearn.metrics import RocCurveDisplay
 
 from ._checks import check_count, check_finite, check_labels, check_sample_rate
-from .evaluation import auc, check_labels_and_scores
+from .evaluation import check_labels_and_scores
 
 _TRAINING = {"color": "#000000", "marker": ".", "label": "training (normal)"}
 _NORMAL = {"color": "#0072B2", "marker": "o", "label": "test, normal"}
 _ANOMALY = {"color": "#D55E00", "marker": "D", "label": "test, abnormal"}
 _NEUTRAL = "#767676"
+_GUESSING = "guessing"
 
 
 def set_style() -> None:
     """Give all figures made from now on the look of the course.
 
-    Sets some of ``matplotlib.rcParams``: colours, resolution and layout.
+    Sets some of ``matplotlib.rcParams``: colours, resolution and layout. They
+    are in the style sheet ``esa4_helpers.esa4``, by whose name Matplotlib knows it
+    too: ``with plt.style.context("esa4_helpers.esa4")``.
 
     Examples
     --------
@@ -35,20 +38,7 @@ def set_style() -> None:
     >>> plt.rcParams["axes.prop_cycle"].by_key()["color"][0]
     '#0072B2'
     """
-    plt.rcParams.update(
-        {
-            "axes.prop_cycle": plt.cycler(
-                color=["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9"]
-            ),
-            "axes.spines.right": False,
-            "axes.spines.top": False,
-            # Opaque, so that figures stay readable on a dark page.
-            "figure.facecolor": "white",
-            "figure.constrained_layout.use": True,
-            "figure.dpi": 110,
-            "legend.frameon": False,
-        }
-    )
+    plt.style.use("esa4_helpers.esa4")
 
 
 def plot_spectrogram(
@@ -127,7 +117,12 @@ def plot_spectrogram(
 
 
 def plot_points(
-    train: ArrayLike, test: ArrayLike, is_anomaly: ArrayLike, ax: Axes | None = None
+    train: ArrayLike,
+    test: ArrayLike,
+    is_anomaly: ArrayLike,
+    *,
+    axis_names: tuple[str, str] = ("first feature", "second feature"),
+    ax: Axes | None = None,
 ) -> Axes:
     """Scatter training, normal and abnormal test clips in two dimensions.
 
@@ -140,6 +135,8 @@ def plot_points(
         Test clips in the same coordinates.
     is_anomaly : array of shape (n_test,)
         1 or True for the abnormal test clips.
+    axis_names : tuple of two str
+        What the first two features are, with the unit if they have one.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default in a new figure.
 
@@ -176,7 +173,7 @@ def plot_points(
         (test[is_anomaly], _ANOMALY),
     ):
         ax.scatter(points[:, 0], points[:, 1], **style)
-    ax.set(xlabel="first principal component", ylabel="second principal component")
+    ax.set(xlabel=axis_names[0], ylabel=axis_names[1])
     ax.legend()
     return ax
 
@@ -269,30 +266,30 @@ def plot_roc(
     Examples
     --------
     >>> ax = plot_roc([0, 0, 1, 1], [0.1, 0.4, 0.3, 0.9], label="GMM")
-    >>> ax.get_lines()[-1].get_label()
-    'GMM, AUC = 0.75'
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['GMM, AUC = 0.75', 'guessing']
     """
     is_anomaly, scores = check_labels_and_scores(is_anomaly, scores)
     ax = _axes(ax, figsize=(4, 4))
-    if not ax.lines:
-        ax.plot([0, 1], [0, 1], color=_NEUTRAL, linestyle="--", label="guessing")
-    false_positives, true_positives, _ = roc_curve(
-        is_anomaly, scores, drop_intermediate=False
+    display = RocCurveDisplay.from_predictions(
+        is_anomaly,
+        scores,
+        drop_intermediate=False,
+        plot_chance_level=_GUESSING not in {line.get_label() for line in ax.lines},
+        chance_level_kw={"color": _NEUTRAL, "label": _GUESSING},
+        ax=ax,
     )
-    ax.plot(
-        false_positives,
-        true_positives,
-        marker=".",
-        label=f"{label}, AUC = {auc(is_anomaly, scores):.2f}",
-    )
+    # Afterwards, since scikit-learn 1.7 has changed how to ask for it.
+    display.line_.set(marker=".", label=f"{label}, AUC = {display.roc_auc:.2f}")
     ax.set(
-        xlim=(-0.02, 1.02),
-        ylim=(-0.02, 1.02),
-        aspect="equal",
         xlabel="false positive rate (false alarms)",
         ylabel="true positive rate (anomalies found)",
     )
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2))
+    ax.legend(
+        handles=sorted(ax.lines, key=lambda line: line.get_label() == _GUESSING),
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.2),
+    )
     return ax
 
 

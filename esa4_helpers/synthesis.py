@@ -9,16 +9,16 @@ here, and so is each thing that can go wrong with the valve.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
-from joblib import Parallel, delayed
+from librosa import db_to_amplitude
 from scipy import fft
+from scipy.signal.windows import tukey
 
-from ._checks import check_count, check_duration, check_sample_rate
+from ._checks import check_duration, check_sample_rate
 
 NORMAL = "normal"
 RECORDED_ANOMALY_KINDS = ("weak click", "missing click")
@@ -34,12 +34,6 @@ ANOMALY_KINDS = (
 _BAND_LIMIT_HZ = 8000.0
 _LEAST_DURATION_S = 2.5
 _LEAST_RATE_HZ = 8000.0
-# Below it the hall would no longer fit into [-1, 1]; above it, it drowns in the
-# microphone's own noise.
-_SNR_RANGE_DB = (-30.0, 60.0)
-_CLIPS_AT_A_TIME = 16
-# Sets the seeds of these clips apart from those of the groups of a synthetic data set.
-_STREAM = 3
 
 
 def synthesize_clip(
@@ -47,7 +41,6 @@ def synthesize_clip(
     *,
     sr: int = 44100,
     duration: float = 2.5,
-    snr_db: float | None = None,
     random_state: int | np.random.SeedSequence | np.random.Generator | None = None,
     return_healthy: bool = False,
 ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
@@ -77,11 +70,6 @@ def synthesize_clip(
         Sample rate in Hz, at least 8000.
     duration : float
         Length in s, at least 2.5 so that two clicks fit.
-    snr_db : float, optional
-        Power of the healthy twin's clicks over that of the hall, each averaged
-        over the whole clip, in dB from -30 to 60. ``np.inf`` leaves nothing but
-        the microphone's own noise. By default the hall is as loud as in the
-        recordings.
     random_state : int, SeedSequence, Generator or None
         The same seed gives the same clip; None draws a new one each time.
     return_healthy : bool
@@ -97,10 +85,10 @@ def synthesize_clip(
     Raises
     ------
     ValueError
-        If ``kind`` is unknown, ``sr`` is below 8000 Hz, ``duration`` is below
-        2.5 s or ``snr_db`` is out of its range.
+        If ``kind`` is unknown, ``sr`` is below 8000 Hz or ``duration`` is below
+        2.5 s.
     TypeError
-        If ``sr``, ``duration`` or ``snr_db`` is no number.
+        If ``sr`` or ``duration`` is no number.
 
     Examples
     --------
@@ -117,10 +105,9 @@ def synthesize_clip(
     >>> bool(0.1 < changed[-1] - changed[0] < 0.6)
     True
     """
-    _check_kinds([kind])
+    _check_kind(kind)
     sr = check_sample_rate(sr, at_least=_LEAST_RATE_HZ)
     duration = check_duration(duration, at_least=_LEAST_DURATION_S)
-    snr_db = _check_snr(snr_db)
     rng = np.random.default_rng(random_state)
     n_samples = round(sr * duration)
 
@@ -133,8 +120,6 @@ def synthesize_clip(
     healthy = _mix(clicks, n_samples)
     machine = _machine(kind, rng, clicks, n_samples, sr)
 
-    if snr_db is not None:
-        hall *= _gain_to_reach(snr_db, healthy, hall)
     hall += microphone
     clip = _to_16_bits(hall + machine)
     if not return_healthy:
@@ -142,128 +127,13 @@ def synthesize_clip(
     return clip, clip.copy() if kind == NORMAL else _to_16_bits(hall + healthy)
 
 
-def iterate_clips(
-    n_clips: int,
-    *,
-    kinds: Sequence[str] = (NORMAL,),
-    sr: int = 44100,
-    duration: float = 2.5,
-    snr_db: float | None = None,
-    seed: int = 0,
-    n_jobs: int = 1,
-) -> Iterator[tuple[str, np.ndarray]]:
-    """Make clips one after the other, as many as you ask for.
-
-    However many there are, only a few are in memory: one at a time, or with
-    several jobs 16 for each of them. Every clip has a seed of its own, so that
-    the first clips stay the same when more are asked for; clip ``i`` is that of
-    `synthesize_clip` with ``random_state=np.random.SeedSequence([seed, 3, i])``.
-
-    Parameters
-    ----------
-    n_clips : int
-        How many clips to make, at least one.
-    kinds : sequence of str
-        ``"normal"`` and kinds of anomaly, see `synthesize_clip`; the clips take
-        turns through them.
-    sr : int
-        Sample rate in Hz, at least 8000.
-    duration : float
-        Length of each clip in s, at least 2.5.
-    snr_db : float, optional
-        Level of the clicks over that of the hall, see `synthesize_clip`.
-    seed : int
-        The same seed gives the same clips, none of which `make_synthetic_dataset`
-        makes.
-    n_jobs : int
-        How many clips to make at a time. The clips do not depend on it.
-
-    Returns
-    -------
-    iterator of (str, ndarray of shape (n_samples,))
-        The kind of each clip and the clip.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If a number is out of its range or not whole, or if a kind is unknown or
-        none is given. They are raised at once, not with the first clip.
-
-    Examples
-    --------
-    >>> clips = iterate_clips(3, kinds=("normal", "hiss"), sr=16000)
-    >>> [(kind, clip.shape) for kind, clip in clips]
-    [('normal', (40000,)), ('hiss', (40000,)), ('normal', (40000,))]
-    """
-    n_clips = check_count(n_clips, "n_clips", at_least=1)
-    kinds = (kinds,) if isinstance(kinds, str) else tuple(kinds)
-    _check_kinds(kinds)
-    settings = {
-        "sr": check_sample_rate(sr, at_least=_LEAST_RATE_HZ),
-        "duration": check_duration(duration, at_least=_LEAST_DURATION_S),
-        "snr_db": _check_snr(snr_db),
-    }
-    seed = check_count(seed, "seed")
-    n_jobs = check_count(n_jobs, "n_jobs", at_least=1)
-    return _clips_in_turn(n_clips, kinds, settings, seed, n_jobs)
-
-
-def _clips_in_turn(
-    n_clips: int,
-    kinds: tuple[str, ...],
-    settings: dict[str, float | None],
-    seed: int,
-    n_jobs: int,
-) -> Iterator[tuple[str, np.ndarray]]:
-    def make(i: int) -> tuple[str, np.ndarray]:
-        kind = kinds[i % len(kinds)]
-        random_state = np.random.SeedSequence([seed, _STREAM, i])
-        return kind, synthesize_clip(kind, random_state=random_state, **settings)
-
-    if n_jobs == 1:
-        yield from map(make, range(n_clips))
-        return
-    # Parallel never waits for the caller: given all the clips at once, it would
-    # soon hold them all, and complain if the caller stopped early. Threads do,
-    # because NumPy works on several clips at once, and they start at once.
-    batch = _CLIPS_AT_A_TIME * n_jobs
-    with Parallel(n_jobs, prefer="threads") as parallel:
-        for first in range(0, n_clips, batch):
-            numbers = range(first, min(first + batch, n_clips))
-            yield from parallel(delayed(make)(i) for i in numbers)
-
-
-def _check_kinds(kinds: Sequence[str]) -> None:
+def _check_kind(kind: str) -> None:
     known = (NORMAL, *ANOMALY_KINDS)
-    if not kinds:
+    if kind not in known:
         raise ValueError(
-            f"kinds must name one or more of {', '.join(map(repr, known))}, got none"
+            f"unknown kind of clip {kind!r}: expected one of "
+            f"{', '.join(map(repr, known))}"
         )
-    for kind in kinds:
-        if kind not in known:
-            raise ValueError(
-                f"unknown kind of clip {kind!r}: expected one of "
-                f"{', '.join(map(repr, known))}"
-            )
-
-
-def _check_snr(snr_db: float | None) -> float | None:
-    """Return None, infinity or a ratio that can be reached, as it came."""
-    if snr_db is None:
-        return None
-    if not isinstance(snr_db, Real) or isinstance(snr_db, (bool, np.bool_)):
-        raise TypeError(f"snr_db must be a number or None, got {snr_db!r}")
-    least, most = _SNR_RANGE_DB
-    if snr_db != np.inf and not least <= snr_db <= most:
-        raise ValueError(
-            f"snr_db must be from {least:g} to {most:g} dB, or np.inf for no hall "
-            f"at all, got {snr_db!r}"
-        )
-    return float(snr_db)
-
-
-def _gain_to_reach(snr_db: float, clicks: np.ndarray, hall: np.ndarray) -> float:
-    return _rms(clicks) / _rms(hall) * _db_to_amplitude(-snr_db)
 
 
 def _rms(audio: np.ndarray) -> float:
@@ -279,10 +149,6 @@ def _to_16_bits(audio: np.ndarray) -> np.ndarray:
     np.rint(audio, out=audio)
     audio /= 32767
     return audio.astype(np.float32)
-
-
-def _db_to_amplitude(level_db: float) -> float:
-    return 10.0 ** (level_db / 20.0)
 
 
 def _machine(
@@ -302,7 +168,7 @@ def _machine(
         return _mix(_with_one_late(rng, clicks, n_samples, sr), n_samples)
     audio = _mix(clicks, n_samples)
     if kind == "weak click":
-        audio *= _db_to_amplitude(-loss_db)
+        audio *= db_to_amplitude(-loss_db)
     elif kind == "double click":
         audio += _mix(_rebounds(rng, clicks, sr), n_samples)
     elif kind == "hiss":
@@ -356,7 +222,7 @@ def _room(rng: np.random.Generator, n_samples: int, sr: float) -> np.ndarray:
     slope = rng.uniform(-8.0, -5.5)
     level_db = rng.uniform(-52.0, -48.0)
     room = _coloured_noise(rng, n_samples, sr, slope_db_per_octave=slope)
-    room *= _db_to_amplitude(level_db)
+    room *= db_to_amplitude(level_db)
     return room
 
 
@@ -364,7 +230,7 @@ def _microphone_noise(rng: np.random.Generator, n_samples: int) -> np.ndarray:
     """White noise, the only thing above 8 kHz."""
     level_db = rng.uniform(-92.0, -84.0)
     noise = rng.standard_normal(n_samples)
-    noise *= _db_to_amplitude(level_db)
+    noise *= db_to_amplitude(level_db)
     return noise
 
 
@@ -385,7 +251,7 @@ def _hum(rng: np.random.Generator, n_samples: int, sr: float) -> np.ndarray | fl
     b = np.outer(step, np.arange(width))
     hum = np.einsum("ik,kj", np.sin(a) / k, np.cos(b))
     hum += np.einsum("ik,kj", np.cos(a) / k, np.sin(b))
-    return _db_to_amplitude(level_db) * hum.ravel()[:n_samples]
+    return db_to_amplitude(level_db) * hum.ravel()[:n_samples]
 
 
 class _Click(NamedTuple):
@@ -406,7 +272,7 @@ def _clicks(rng: np.random.Generator, n_samples: int, sr: float) -> list[_Click]
         is_strong = round((onset - first_strong) / (period / 2)) % 2 == 0
         level_db = rng.uniform(-24.5, -22.5) if is_strong else rng.uniform(-40, -34)
         start = max(round((onset + rng.normal(0, 0.005)) * sr), 0)
-        samples = _db_to_amplitude(level_db) * _click(rng, sr)
+        samples = db_to_amplitude(level_db) * _click(rng, sr)
         clicks.append(_Click(start, samples, is_strong))
     return clicks
 
@@ -461,7 +327,7 @@ def _rebounds(
     for click in clicks:
         if click.is_strong:
             start = click.start + round(rng.uniform(0.04, 0.12) * sr)
-            weaker = _db_to_amplitude(-rng.uniform(3.0, 9.0))
+            weaker = db_to_amplitude(-rng.uniform(3.0, 9.0))
             samples = weaker * np.max(np.abs(click.samples)) * _click(rng, sr)
             rebounds.append(_Click(start, samples, False))
     return rebounds
@@ -475,7 +341,7 @@ def _hiss(rng: np.random.Generator, n_samples: int, sr: float) -> np.ndarray:
     noise = _coloured_noise(rng, fft.next_fast_len(length, True), sr, above_hz=2000.0)
     audio = np.zeros(n_samples)
     audio[start : start + length] = (
-        _db_to_amplitude(level_db) * _fade(length) * noise[:length]
+        db_to_amplitude(level_db) * _fade(length) * noise[:length]
     )
     return audio
 
@@ -499,14 +365,10 @@ def _squeak(rng: np.random.Generator, n_samples: int, sr: float) -> np.ndarray:
         for k in range(1, int(limit_hz / (pitch * (1 + depth))) + 1)
     )
     audio = np.zeros(n_samples)
-    audio[start : start + length] = _db_to_amplitude(level_db) * _fade(length) * tone
+    audio[start : start + length] = db_to_amplitude(level_db) * _fade(length) * tone
     return audio
 
 
 def _fade(length: int) -> np.ndarray:
     """Rise over the first third and fall over the last, without corners."""
-    ramp = np.sin(np.pi / 2 * np.linspace(0, 1, length // 3)) ** 2
-    fade = np.ones(length)
-    fade[: ramp.size] = ramp
-    fade[length - ramp.size :] = ramp[::-1]
-    return fade
+    return tukey(length, 2 / 3)

@@ -16,7 +16,6 @@ import pytest
 from benchmarks import lecture, run
 from benchmarks.features import bare_transforms, ratio_to_bare_transforms
 from esa4_helpers import (
-    Dataset,
     anomaly_score,
     auc,
     detector_names,

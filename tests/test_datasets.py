@@ -518,25 +518,14 @@ class TestMakeSyntheticDataset:
         given = make_synthetic_dataset(kinds=("weak click", "missing click"))
         np.testing.assert_array_equal(synthetic.audio, given.audio)
 
-    @pytest.mark.parametrize("snr_db", [None, 3.0])
-    def test_healthy_twins_differ_from_the_anomalies_alone(self, snr_db):
-        arguments = {"sr": 16000, "kinds": ANOMALY_KINDS, "snr_db": snr_db}
+    def test_healthy_twins_differ_from_the_anomalies_alone(self):
+        arguments = {"sr": 16000, "kinds": ANOMALY_KINDS}
         with_twins = make_synthetic_dataset(2, 1, 6, **arguments, with_healthy=True)
         changed = (with_twins.audio != with_twins.healthy).any(axis=1)
         np.testing.assert_array_equal(changed, with_twins.is_anomaly)
         alone = make_synthetic_dataset(2, 1, 6, **arguments)
         assert alone.healthy is None
         np.testing.assert_array_equal(alone.audio, with_twins.audio)
-
-    def test_hall_is_as_loud_as_asked_for(self):
-        quiet, usual, loud = (
-            make_synthetic_dataset(
-                0, 0, 4, sr=16000, kinds="missing click", snr_db=snr_db
-            ).audio.std(axis=1)
-            for snr_db in (20, None, -20)
-        )
-        assert (quiet < usual / 5).all()
-        assert (usual < loud / 3).all()
 
     @pytest.mark.parametrize(
         ("arguments", "error", "message"),
@@ -547,8 +536,6 @@ class TestMakeSyntheticDataset:
             ({"kinds": ["squeak!"]}, ValueError, r"kinds must name.*squeak!"),
             ({"kinds": []}, ValueError, "kinds must name one or more"),
             ({"kinds": ["normal"]}, ValueError, "kinds must name.*normal"),
-            ({"snr_db": np.nan}, ValueError, "snr_db must be from"),
-            ({"snr_db": "loud"}, TypeError, "snr_db must be a number"),
             (
                 {"n_train": 0, "n_test_normal": 0, "n_test_anomaly": 0},
                 ValueError,

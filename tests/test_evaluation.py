@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from scipy.stats import gamma, kstest, norm
+from scipy.stats import gamma, hypergeom, kstest, mannwhitneyu, norm, rankdata
 
 from esa4_helpers import auc, evaluation, permutation_p_value
 from esa4_helpers.evaluation import (
@@ -173,20 +173,98 @@ class TestPartialAuc:
             partial_auc(LABELS, LABELS, max_fpr)
 
 
+def p_value_of_all_ways(labels: np.ndarray, scores: np.ndarray) -> float:
+    """The share of all ways to label with at least the observed AUC, one by one."""
+    observed = pairs_won(labels, scores)
+    ways = []
+    for chosen in combinations(range(len(labels)), int(labels.sum())):
+        relabelled = np.zeros(len(labels))
+        relabelled[list(chosen)] = 1
+        ways.append(pairs_won(relabelled, scores))
+    return np.mean(np.array(ways) >= observed - 1e-12)
+
+
 class TestPermutationPValue:
+    @pytest.mark.parametrize("n_values", [1, 2, 3, 5, 1000])
+    def test_agrees_with_going_through_all_ways_to_label(self, n_values):
+        for _ in range(40):
+            n_normal, n_abnormal = RNG.integers(1, 6, 2)
+            labels = RNG.permutation(np.repeat([0, 1], [n_normal, n_abnormal]))
+            scores = RNG.integers(0, n_values, len(labels)).astype(float)
+            expected = p_value_of_all_ways(labels, scores)
+            assert permutation_p_value(labels, scores) == pytest.approx(
+                expected, rel=1e-12
+            )
+
     @pytest.mark.parametrize("n_values", [3, 1000])
-    def test_agrees_with_counting_all_ways_to_label(self, n_values):
-        for _ in range(5):
-            scores = RNG.integers(0, n_values, 8).astype(float)
-            labels = np.array([0, 0, 0, 0, 0, 1, 1, 1])
-            observed = pairs_won(labels, scores)
-            ways = []
-            for chosen in combinations(range(8), 3):
-                relabelled = np.zeros(8)
-                relabelled[list(chosen)] = 1
-                ways.append(pairs_won(relabelled, scores))
-            expected = np.mean(np.array(ways) >= observed - 1e-12)
-            assert permutation_p_value(labels, scores) == pytest.approx(expected)
+    def test_agrees_with_all_ways_to_label_ten_and_ten(self, n_values):
+        labels = np.repeat([0, 1], 10)
+        scores = RNG.integers(0, n_values, 20) + 0.2 * n_values * labels
+        ranks = rankdata(scores)
+        sums = ranks[np.array(list(combinations(range(20), 10)))].sum(axis=1)
+        expected = np.mean(sums >= ranks[labels == 1].sum())
+        assert permutation_p_value(labels, scores) == pytest.approx(expected, rel=1e-12)
+
+    @pytest.mark.parametrize(
+        ("n_normal", "n_abnormal"), [(30, 30), (100, 100), (3, 99)]
+    )
+    def test_is_exact_for_more_clips_than_one_could_go_through(
+        self, n_normal, n_abnormal
+    ):
+        labels = np.repeat([0, 1], [n_normal, n_abnormal])
+        scores = RNG.normal(size=len(labels)) + 0.3 * labels
+        expected = mannwhitneyu(
+            scores[labels == 1],
+            scores[labels == 0],
+            alternative="greater",
+            method="exact",
+        ).pvalue
+        assert permutation_p_value(labels, scores) == pytest.approx(expected, rel=1e-9)
+        # With two values, a ranking is a table of two by two.
+        binary = scores > np.median(scores)
+        found = binary[labels == 1].sum()
+        expected = hypergeom.sf(found - 1, len(labels), binary.sum(), n_abnormal)
+        assert permutation_p_value(labels, binary) == pytest.approx(expected, rel=1e-9)
+
+    @pytest.mark.parametrize("n", [1, 2, 30, 5000])
+    def test_a_class_of_one_clip_counts_those_that_score_as_high(self, n):
+        scores = RNG.integers(0, 100, n + 1).astype(float)
+        one = np.arange(n + 1) == n
+        at_least, at_most = np.mean(scores >= scores[n]), np.mean(scores <= scores[n])
+        assert permutation_p_value(one, scores) == pytest.approx(at_least)
+        assert permutation_p_value(~one, scores) == pytest.approx(at_most)
+
+    @pytest.mark.parametrize(("n_normal", "n_abnormal"), [(3, 7), (40, 20), (250, 200)])
+    @pytest.mark.parametrize("n_values", [3, 1000])
+    def test_swapping_the_labels_turns_the_scores_round(
+        self, n_normal, n_abnormal, n_values
+    ):
+        labels = np.repeat([0, 1], [n_normal, n_abnormal])
+        scores = RNG.integers(0, n_values, len(labels)).astype(float)
+        p = permutation_p_value(labels, scores)
+        order = RNG.permutation(len(labels))
+        assert permutation_p_value(1 - labels, -scores) == pytest.approx(p)
+        assert permutation_p_value(labels[order], scores[order]) == pytest.approx(p)
+        assert permutation_p_value(labels, np.exp(scores / n_values)) == pytest.approx(
+            p
+        )
+
+    @pytest.mark.parametrize("n", [5, 60, 130])
+    @pytest.mark.parametrize("n_values", [4, 10_000])
+    def test_a_higher_auc_has_a_lower_p_value(self, n, n_values):
+        scores = np.sort(RNG.integers(0, n_values, 2 * n)).astype(float)
+        labels = np.repeat([1, 0], n)
+        ranked = []
+        for i in range(n):
+            labels[[i, -1 - i]] = [0, 1]
+            if i % (n // 30 + 1) == 0:
+                p = permutation_p_value(labels, scores)
+                ranked.append((auc(labels, scores), p))
+        aucs, p = np.transpose(sorted(ranked))
+        # Next to 1, all that is left of a difference is rounding.
+        higher = (np.diff(aucs) > 1e-12) & (p[1:] < 0.999)
+        assert np.all(np.diff(p)[higher] < 0)
+        assert np.all(np.diff(p) < 1e-12)
 
     @pytest.mark.parametrize(
         ("order", "observed_auc", "expected"),
@@ -197,6 +275,45 @@ class TestPermutationPValue:
         assert auc(labels, range(10)) == observed_auc
         assert permutation_p_value(labels, range(10)) == pytest.approx(expected)
 
+    @pytest.mark.parametrize(
+        ("n_normal", "n_abnormal"),
+        [(1, 1), (50, 50), (5000, 5000), (5000, 1), (9, 5000)],
+    )
+    def test_is_never_0_and_never_above_1(self, n_normal, n_abnormal):
+        labels = np.repeat([0, 1], [n_normal, n_abnormal])
+        for scores in (labels, np.arange(len(labels))):
+            assert 0 < permutation_p_value(labels, scores) < 1
+            assert 0.99 < permutation_p_value(labels, -scores) <= 1
+        assert permutation_p_value(labels, np.zeros(len(labels))) == pytest.approx(1)
+
+    @pytest.mark.parametrize("n_values", [5, 10**6])
+    def test_many_clips_are_approximated_by_a_normal_distribution(self, n_values):
+        labels = np.repeat([0, 1], [4000, 5000])
+        scores = RNG.integers(0, n_values, 9000) + 0.03 * n_values * labels
+        for ranked in (scores, -scores):
+            expected = mannwhitneyu(
+                ranked[labels == 1],
+                ranked[labels == 0],
+                alternative="greater",
+                method="asymptotic",
+            ).pvalue
+            assert permutation_p_value(labels, ranked) == pytest.approx(expected)
+
+    @pytest.mark.parametrize(
+        ("n_normal", "n_abnormal", "error"), [(101, 101, 0.02), (5000, 10, 0.08)]
+    )
+    def test_the_approximation_is_as_good_as_it_says(
+        self, monkeypatch, n_normal, n_abnormal, error
+    ):
+        labels = np.repeat([0, 1], [n_normal, n_abnormal])
+        scores = RNG.normal(size=len(labels)) + 0.25 * labels
+        exact = []
+        for most in (0, np.inf):
+            monkeypatch.setattr(evaluation, "_MOST_ADDITIONS", most)
+            exact.append(permutation_p_value(labels, scores))
+        assert exact[0] != exact[1]
+        assert exact[0] == pytest.approx(exact[1], rel=error)
+
     def test_is_uniform_or_more_careful_when_there_is_nothing_to_find(self):
         p = np.array(
             [permutation_p_value(LABELS, RNG.normal(size=10)) for _ in range(500)]
@@ -204,9 +321,7 @@ class TestPermutationPValue:
         for level in (0.05, 0.2, 0.5):
             assert np.mean(p <= level) <= level + 3 * np.sqrt(level * (1 - level) / 500)
 
-    def test_is_uniform_for_shuffled_labels_of_many_clips(self, monkeypatch):
-        # 24 ms a call become 3, and a thousandth is fine enough a step to test.
-        monkeypatch.setattr(evaluation, "_RANDOM_RELABELLINGS", 999)
+    def test_is_uniform_for_shuffled_labels_of_many_clips(self):
         labels = np.repeat([0, 1], 30)
         scores = RNG.normal(size=60)
         p, aucs = np.transpose(
@@ -217,14 +332,6 @@ class TestPermutationPValue:
         )
         assert kstest(p, "uniform").pvalue > 1e-4
         assert np.mean(aucs) == pytest.approx(0.5, abs=0.02)
-
-    def test_many_clips_are_sampled_the_same_way_each_time(self):
-        labels = np.repeat([0, 1], 200)
-        scores = RNG.normal(size=400) + 0.3 * labels
-        first, again = (permutation_p_value(labels, scores) for _ in range(2))
-        assert first == again
-        assert 0 < first < 0.6
-        assert permutation_p_value(labels, scores + 10 * labels) == pytest.approx(1e-4)
 
 
 class TestScoreReport:

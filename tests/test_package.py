@@ -8,46 +8,25 @@ import re
 import subprocess
 import sys
 from importlib import import_module
+from importlib.util import resolve_name
 from pathlib import Path
 
 import pytest
+from order import ORDER, PACKAGE, places, sources
+from order import PUBLIC as PUBLIC_PLACES
 
 import esa4_helpers
-
-FOLDER = Path(esa4_helpers.__file__).parent
-# The order in which data flows: no module imports a later one.
-ORDER = (
-    "_checks",
-    "synthesis",
-    "datasets",
-    "features",
-    "detectors",
-    "networks",
-    "autoencoder",
-    "recipes",
-    "explanation",
-    "storage",
-    "evaluation",
-    "plotting",
-    "players",
-    "interactive",
-    "exercises",
-    "__main__",
-)
 
 
 def public_things() -> dict[str, object]:
     """Every public function and class of every module, and their own methods."""
     things = {}
-    for module_name in ORDER:
-        if module_name == "_checks":
-            continue
+    for module_name in (*PUBLIC_PLACES, "__main__"):
         module = import_module(f"esa4_helpers.{module_name}")
         for name, thing in vars(module).items():
-            if (
-                name.startswith("_")
-                or getattr(thing, "__module__", "") != module.__name__
-            ):
+            # A subpackage shows what its own modules define.
+            home = f"{getattr(thing, '__module__', '')}."
+            if name.startswith("_") or not home.startswith(f"{module.__name__}."):
                 continue
             if inspect.isfunction(thing):
                 things[f"{module_name}.{name}"] = thing
@@ -63,36 +42,30 @@ PUBLIC = public_things()
 FUNCTIONS = {name: f for name, f in PUBLIC.items() if inspect.isfunction(f)}
 
 
-def files_of(module: str) -> list[Path]:
-    """The one file of a module, or all of a subpackage."""
-    return [*FOLDER.glob(f"{module}.py"), *(FOLDER / module).rglob("*.py")]
-
-
-def imports_of(file: Path) -> set[str]:
-    """The modules and subpackages of the package that a file imports."""
-    to_the_top = len(file.relative_to(FOLDER).parts)
-    return {
-        name
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.ImportFrom) and node.level == to_the_top
-        for name in (
-            [node.module.split(".")[0]]
-            if node.module
-            else [alias.name for alias in node.names]
-        )
-    }
+def imported_places(source: Path) -> set[str]:
+    """The modules and subpackages of this package that one of its files imports."""
+    package = ".".join(source.relative_to(PACKAGE.parent).parent.parts)
+    names = set()
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            start = resolve_name("." * node.level + (node.module or ""), package)
+            names |= {f"{start}.{alias.name}" for alias in node.names}
+    return {name.split(".")[1] for name in names if name.startswith("esa4_helpers.")}
 
 
 def test_every_module_has_its_place_in_the_order():
-    files = {file.stem for file in FOLDER.glob("*.py")}
-    subpackages = {file.parent.name for file in FOLDER.glob("*/__init__.py")}
-    assert files | subpackages == {*ORDER, "__init__"}
+    assert places() == {*ORDER, "__init__"}
+    assert len(set(ORDER)) == len(ORDER)
 
 
-@pytest.mark.parametrize("module", ORDER)
-def test_no_module_imports_a_later_one(module):
-    imported = set().union(*map(imports_of, files_of(module)))
-    assert imported <= set(ORDER[: ORDER.index(module)])
+@pytest.mark.parametrize("place", ORDER)
+def test_no_module_imports_a_later_one(place):
+    earlier = ORDER[: ORDER.index(place)]
+    own = {place} if (PACKAGE / place).is_dir() else set()
+    for source in sources(place):
+        assert imported_places(source) <= {*earlier, *own}, source
 
 
 def test_importing_it_loads_neither_tensorflow_nor_keras():

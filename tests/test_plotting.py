@@ -86,6 +86,13 @@ class TestPlotPoints:
             "test, abnormal": [[4, 5]],
         }
 
+    def test_axes_say_what_the_features_are(self):
+        ax = plot_points(np.eye(2), np.eye(2), [0, 1])
+        assert (ax.get_xlabel(), ax.get_ylabel()) == ("first feature", "second feature")
+        names = ("RMS level (dB)", "peak level (dB)")
+        ax = plot_points(np.eye(2), np.eye(2), [0, 1], axis_names=names)
+        assert (ax.get_xlabel(), ax.get_ylabel()) == names
+
     @pytest.mark.parametrize(
         ("train", "test", "labels"),
         [
@@ -129,15 +136,31 @@ class TestPlotScores:
 
 class TestPlotRoc:
     def test_curve_encloses_the_auc_it_is_labelled_with(self):
-        line = plot_roc(LABELS, SCORES, label="mine").lines[-1]
+        line = plot_roc(LABELS, SCORES, label="mine").lines[0]
         area = np.trapezoid(line.get_ydata(), line.get_xdata())
         assert line.get_label() == f"mine, AUC = {area:.2f}"
 
-    def test_two_detectors_share_one_diagonal(self):
+    def test_each_score_has_its_point(self):
+        line = plot_roc(LABELS, SCORES).lines[0]
+        assert len(line.get_xdata()) == len(SCORES) + 1
+        assert line.get_marker() == "."
+
+    def test_detectors_share_one_diagonal_and_differ_in_colour(self):
         ax = plot_roc(LABELS, SCORES, label="a")
-        plot_roc(LABELS, SCORES[::-1], label="b", ax=ax)
+        for label in "bc":
+            plot_roc(LABELS, SCORES[::-1], label=label, ax=ax)
         names = [text.get_text().split(",")[0] for text in ax.get_legend().get_texts()]
-        assert names == ["guessing", "a", "b"]
+        assert names == ["a", "b", "c", "guessing"]
+        diagonals = [line for line in ax.lines if line.get_label() == "guessing"]
+        assert len(diagonals) == 1
+        assert diagonals[0].get_xydata().tolist() == [[0, 0], [1, 1]]
+        assert len({line.get_color() for line in ax.lines}) == 4
+
+    def test_a_line_that_was_there_is_not_taken_for_the_diagonal(self):
+        _, ax = plt.subplots()
+        ax.axvline(0.1, label="highest false-alarm rate")
+        plot_roc(LABELS, SCORES, ax=ax)
+        assert "guessing" in [line.get_label() for line in ax.lines]
 
 
 class TestPlotTraining:
@@ -151,7 +174,10 @@ class TestPlotTraining:
             plot_training(losses)
 
 
-def test_style_keeps_figures_opaque_for_dark_pages():
+def test_style_keeps_figures_opaque_for_dark_pages_and_has_the_colours_in_order():
     with plt.rc_context():
         set_style()
-        assert plt.figure().get_facecolor() == (1, 1, 1, 1)
+        figure, ax = plt.subplots()
+        assert figure.get_facecolor() == (1, 1, 1, 1)
+        colours = [ax.plot([0, i])[0].get_color() for i in range(5)]
+        assert colours == ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9"]

@@ -68,6 +68,18 @@ def test_front_door_leads_to_the_landing_page():
     assert "book/index.html" in (SITE / "index.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_each_name_that_a_chapter_imports_leads_to_its_page(pages, name):
+    source = (ROOT / "book" / f"{name}.py").read_text(encoding="utf-8")
+    lines = re.findall(
+        r"^from esa4_helpers import (\([^)]*\)|.*)", source, re.MULTILINE
+    )
+    imported = set(re.findall(r"\w+", " ".join(lines)))
+    links = pages[f"book/{name}"].find_all("a", class_="sphinx-codeautolink-a")
+    assert imported
+    assert imported <= {link.get_text() for link in links}
+
+
 @pytest.mark.parametrize("name", CONTENT)
 def test_all_images_have_alt_text(pages, name):
     for image in pages[name].find_all("img"):

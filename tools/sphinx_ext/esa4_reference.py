@@ -1,12 +1,11 @@
 """Ties chapters, API pages and glossary to each other (a Sphinx extension).
 
 The chapters are plain Markdown that must read well in Colab too. So what only the
-site can show is added here: links to the glossary, and a list of the functions used.
+site can show is added here: links from words to the glossary, and from code to the API.
 """
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Iterator
 from itertools import groupby
@@ -19,6 +18,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 from sphinx.util.nodes import make_refnode
+from sphinx_codeautolink.extension import SphinxCodeAutoLink
 
 import esa4_helpers
 
@@ -46,9 +46,13 @@ SETTINGS = {
         ("Attributes", "params_style"),
         ("Raises", "returns_style"),
     ],
+    # In a notebook, a name comes from whichever cell above has imported or made it.
+    "codeautolink_concat_default": True,
     # What docstrings mention that has no page here.
     "nitpick_ignore_regex": [("py:obj", r"librosa\..+|Pipeline|predict|score_samples")],
 }
+# Sheets leave gaps and guides quote parts: code that is not whole keeps its names unlinked.
+NOT_WHOLE = ("codeautolink.parse_block", "codeautolink.match_block")
 # Where a link would disturb, or where there is one.
 NO_PROSE = (
     nodes.title,
@@ -64,6 +68,7 @@ def configure(app: Sphinx, config: Config) -> None:
     """Make the extensions used here understand this package's docstrings."""
     for name, value in SETTINGS.items():
         config[name] = value
+    config.suppress_warnings = [*config.suppress_warnings, *NOT_WHOLE]
 
 
 def imported_names(source: Path) -> list[str]:
@@ -91,42 +96,24 @@ def say_where_used(
     lines[1:1] = ["", " ".join(notes)]
 
 
-def list_functions(app: Sphinx, doctree: nodes.document) -> None:
-    """End a chapter with what it imports, linked to the API pages."""
-    page = app.env.docname
-    source = Path(app.srcdir, f"{page}.py")
-    if not CHAPTER.fullmatch(page) or not source.exists():
-        return
-    # A change of one of these changes the page, too.
-    for file in (source, app.env.doc2path(GLOSSARY), __file__):
-        if Path(file).exists():
-            app.env.note_dependency(str(file))
-    names = imported_names(source)
-    if not names:
-        return
-    entries = nodes.bullet_list(classes=["functions"])
-    for name in names:
-        thing = getattr(esa4_helpers, name)
-        link = addnodes.pending_xref(
-            "",
-            nodes.literal("", name),
-            refdoc=page,
-            refdomain="py",
-            reftype="obj",
-            reftarget=f"{thing.__module__}.{name}",
-        )
-        summary = inspect.getdoc(thing).splitlines()[0].replace("`", "")
-        text = nodes.paragraph("", "", link, nodes.Text(f": {summary}"))
-        entries += nodes.list_item("", text)
-    doctree.next_node(nodes.section).append(
-        nodes.section(
-            "",
-            nodes.title("", "Functions of this chapter"),
-            entries,
-            ids=["functions-of-this-chapter"],
-            names=["functions of this chapter"],
-        )
-    )
+def note_sources(app: Sphinx, doctree: nodes.document) -> None:
+    """Read a chapter anew when what its links are made from has changed."""
+    if CHAPTER.fullmatch(app.env.docname):
+        for file in (app.env.doc2path(GLOSSARY), __file__):
+            if Path(file).exists():
+                app.env.note_dependency(str(file))
+
+
+def link_what_is_written(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Link code in pages too that are written anew though their source is the same."""
+    # sphinx-codeautolink goes by the source's date alone. Else all chapters would lose
+    # their links when the glossary or the package changes.
+    for listener in app.events.listeners["build-finished"]:
+        linker = getattr(listener.handler, "__self__", None)
+        if isinstance(linker, SphinxCodeAutoLink):
+            linker.outdated_docs.add(str(Path(page)))
 
 
 def find_in_face(
@@ -197,8 +184,9 @@ def link_terms(app: Sphinx, doctree: nodes.document, page: str) -> None:
                 children += link_words("".join(group))
                 continue
             for child in group:
-                added = {"cell", "functions"} & set(child.get("classes", []))
-                if not added and not isinstance(child, NO_PROSE):
+                if "cell" not in child.get("classes", []) and not isinstance(
+                    child, NO_PROSE
+                ):
                     walk(child)
                 children.append(child)
         node[:] = children
@@ -210,11 +198,13 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the functions above to Sphinx."""
     app.setup_extension("sphinx.ext.autodoc")
     app.setup_extension("sphinx.ext.napoleon")
+    app.setup_extension("sphinx_codeautolink")
     app.connect("config-inited", configure)
     # After napoleon, which takes the docstring apart.
     app.connect("autodoc-process-docstring", say_where_used, priority=900)
-    # Before Sphinx collects the headings for the table of contents.
-    app.connect("doctree-read", list_functions, priority=100)
+    app.connect("doctree-read", note_sources)
+    app.connect("html-page-context", link_what_is_written)
     app.connect("missing-reference", find_in_face)
     app.connect("doctree-resolved", link_terms)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    # In another process, nobody would hear which pages are written.
+    return {"parallel_read_safe": True, "parallel_write_safe": False}
