@@ -2,7 +2,7 @@
 
 Data flows one way through the modules, and none imports a later one: synthesis,
 datasets, features, detectors, networks, autoencoder, recipes, explanation, storage,
-evaluation, plotting. What one can listen to and move (players, interactive) stands
+evaluation, plotting. What one can listen to and move (`esa4_helpers.widgets`) stands
 beside plotting. The sheets' checks are in `esa4_helpers.exercises`.
 """
 
@@ -41,12 +41,6 @@ from .features import (
     peak_level,
     pool_over_time,
 )
-from .interactive import (
-    ClipGallery,
-    ErrorMapViewer,
-    ListeningTest,
-    ThresholdExplorer,
-)
 from .networks import (
     build_autoencoder,
     build_dense_autoencoder,
@@ -54,7 +48,6 @@ from .networks import (
     reconstruct,
     reconstruction_error,
 )
-from .players import ClipPlayer
 from .plotting import (
     plot_points,
     plot_roc,
@@ -66,6 +59,13 @@ from .plotting import (
 from .recipes import detector_names, make_detector
 from .storage import load_detector, save_detector
 from .synthesis import iterate_clips, synthesize_clip
+from .widgets import (
+    ClipGallery,
+    ClipPlayer,
+    ErrorMapViewer,
+    ListeningTest,
+    ThresholdExplorer,
+)
 
 __all__ = [
     "AutoencoderDetector",

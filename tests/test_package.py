@@ -29,20 +29,25 @@ ORDER = (
     "storage",
     "evaluation",
     "plotting",
-    "players",
-    "interactive",
+    "widgets",
     "exercises",
     "__main__",
 )
 
 
+def files_of(module: str) -> list[Path]:
+    """The file of a module, or the files of a package."""
+    return sorted(FOLDER.glob(f"{module}/*.py")) or [FOLDER / f"{module}.py"]
+
+
 def public_things() -> dict[str, object]:
     """Every public function and class of every module, and their own methods."""
     things = {}
-    for module_name in ORDER:
-        if module_name == "_checks":
+    for file in (file for module in ORDER for file in files_of(module)):
+        if file.stem.startswith("_") and file.stem != "__main__":
             continue
-        module = import_module(f"esa4_helpers.{module_name}")
+        path = ".".join(file.relative_to(FOLDER).with_suffix("").parts)
+        module, module_name = import_module(f"esa4_helpers.{path}"), path.split(".")[0]
         for name, thing in vars(module).items():
             if (
                 name.startswith("_")
@@ -64,16 +69,18 @@ FUNCTIONS = {name: f for name, f in PUBLIC.items() if inspect.isfunction(f)}
 
 
 def test_every_module_has_its_place_in_the_order():
-    assert {file.stem for file in FOLDER.glob("*.py")} == {*ORDER, "__init__"}
+    modules = {file.stem for file in FOLDER.glob("*.py")}
+    assert modules | {"widgets"} == {*ORDER, "__init__"}
 
 
 @pytest.mark.parametrize("module", ORDER)
 def test_no_module_imports_a_later_one(module):
-    tree = ast.parse((FOLDER / f"{module}.py").read_text(encoding="utf-8"))
     imported = {
         node.module
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.level == 1
+        for file in files_of(module)
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        and node.level == len(file.relative_to(FOLDER).parts)
     }
     assert imported <= set(ORDER[: ORDER.index(module)])
 

@@ -21,7 +21,7 @@ def outputs_key() -> str:
     """Name what stored results depend on, besides the notebooks themselves."""
     digest = hashlib.sha256()
     package = sorted((ROOT / "esa4_helpers").rglob("*"))
-    code = [file for file in package if file.suffix in (".py", ".js", ".css")]
+    code = [file for file in package if file.suffix in (".py", ".html", ".js", ".css")]
     for file in (*code, ROOT / "constraints.txt"):
         digest.update(file.read_bytes())
     return (
