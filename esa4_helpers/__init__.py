@@ -40,18 +40,11 @@ from .features import (
     peak_level,
     pool_over_time,
 )
-from .interactive import (
-    ClipGallery,
-    ErrorMapViewer,
-    ListeningTest,
-    ThresholdExplorer,
-)
 from .networks import (
     build_autoencoder,
     reconstruct,
     reconstruction_error,
 )
-from .players import ClipPlayer
 from .plotting import (
     plot_points,
     plot_roc,
@@ -62,6 +55,13 @@ from .plotting import (
 )
 from .recipes import detector_names, make_detector
 from .storage import load_detector, save_detector
+from .widgets import (
+    ClipGallery,
+    ClipPlayer,
+    ErrorMapViewer,
+    ListeningTest,
+    ThresholdExplorer,
+)
 
 __all__ = [
     "AutoencoderDetector",

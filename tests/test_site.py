@@ -198,7 +198,7 @@ def test_no_page_is_heavy_and_our_own_scripts_and_styles_are_small(pages):
         assert sum(path.stat().st_size for path in (file, *own)) < 3e6, name
     ours = [
         *(ROOT / "_static").glob("esa4.*"),
-        *(ROOT / "esa4_helpers/static").iterdir(),
+        *(ROOT / "esa4_helpers/widgets/static").iterdir(),
     ]
     assert sum(path.stat().st_size for path in ours) < 40_000
 

@@ -1,19 +1,12 @@
-"""Audio players that a notebook, Colab and the website all show alike."""
+"""A player for one clip that a notebook, Colab and the website all show alike."""
 
 from __future__ import annotations
 
-import base64
-import html
-import io
-
-import librosa
 import numpy as np
-import soundfile
 from numpy.typing import ArrayLike
 
-from ._checks import check_clips, check_number, check_sample_rate
-
-_PLAYER_SR = 16000
+from .._checks import check_clips, check_sample_rate
+from ._shared import address, encode_sound, render
 
 
 class ClipPlayer:
@@ -31,7 +24,7 @@ class ClipPlayer:
     label : str
         What is heard, shown above the player and read out by screen readers.
     gain_db : float
-        Gain in dB. Give clips that are to be compared the same one: loudness is
+        Gain in dB. Give clips that are to be compared the same one: the level is
         evidence. What then exceeds [-1, 1] is an error, as it would distort.
 
     Raises
@@ -61,37 +54,14 @@ class ClipPlayer:
             )
         clip = check_clips(clip[np.newaxis], "clip")[0]
         sr = check_sample_rate(sr)
-        gain_db = check_number(gain_db, "gain_db")
         if not isinstance(label, str):
             raise TypeError(f"label must be a text, got {label!r}")
-        clip = clip.astype(np.float64) * 10.0 ** (gain_db / 20.0)
-        if np.abs(clip).max() > 1:
-            raise ValueError(
-                f"the clip {label!r} reaches {np.abs(clip).max():.2f} at a gain of "
-                f"{gain_db:g} dB, beyond [-1, 1]: turn the gain down"
-            )
         self.label = label
-        self.mp3 = _encode(clip, sr)
+        self.mp3 = encode_sound(clip, sr, label, gain_db)
 
     def _repr_html_(self) -> str:
-        label = html.escape(self.label, quote=True)
-        data = base64.b64encode(self.mp3).decode("ascii")
-        return (
-            '<figure class="esa4-player" style="margin: 0.5em 0">'
-            f"<figcaption>{label}</figcaption>"
-            f'<audio controls preload="metadata" aria-label="{label}" '
-            f'style="width: 100%; max-width: 24em" '
-            f'src="data:audio/mpeg;base64,{data}"></audio></figure>'
-        )
+        sound = address(self.mp3, "audio/mpeg")
+        return render("player", label=self.label, sound=sound)
 
     def __repr__(self) -> str:
         return f"ClipPlayer({self.label!r})"
-
-
-def _encode(clip: np.ndarray, sr: float) -> bytes:
-    if sr != _PLAYER_SR:
-        clip = librosa.resample(clip, orig_sr=sr, target_sr=_PLAYER_SR)
-    buffer = io.BytesIO()
-    # Resampling can overshoot a little; the encoder would wrap what it can't hold.
-    soundfile.write(buffer, np.clip(clip, -1, 1), _PLAYER_SR, format="MP3")
-    return buffer.getvalue()

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import base64
 import io
-import re
 
 import numpy as np
 import pytest
 import soundfile
+from bs4 import BeautifulSoup
 
 from esa4_helpers import ClipPlayer
 
@@ -39,10 +39,10 @@ def test_gain_is_in_db():
 def test_html_holds_the_whole_sound_and_a_label_for_everyone():
     player = ClipPlayer(TONE, SR, 'a <"tone">')
     html = player._repr_html_()
-    data = re.search(r'src="data:audio/mpeg;base64,([^"]+)"', html)[1]
+    page = BeautifulSoup(html, "html.parser")
+    data = page.audio["src"].removeprefix("data:audio/mpeg;base64,")
     assert base64.b64decode(data) == player.mp3
-    assert 'aria-label="a &lt;&quot;tone&quot;&gt;"' in html
-    assert "<figcaption>a &lt;&quot;tone&quot;&gt;</figcaption>" in html
+    assert page.audio["aria-label"] == page.figcaption.text == 'a <"tone">'
     assert "http" not in html
 
 

@@ -1,0 +1,22 @@
+"""Parts of a page that answer: listen, sort, move a threshold, guess.
+
+Each is one piece of HTML for a notebook, Colab or the website, which needs nothing
+from elsewhere and keeps nothing. Each has a module of its own, which reckons every
+number that is known beforehand, a page in ``templates/``, and a script in ``static/``,
+which listens to the controls and shows what they ask for. Where scripts are off, a
+picture with a description remains.
+"""
+
+from .errormaps import ErrorMapViewer
+from .explorer import ThresholdExplorer
+from .gallery import ClipGallery
+from .listening import ListeningTest
+from .player import ClipPlayer
+
+__all__ = [
+    "ClipGallery",
+    "ClipPlayer",
+    "ErrorMapViewer",
+    "ListeningTest",
+    "ThresholdExplorer",
+]

@@ -1,0 +1,229 @@
+"""What the widgets share: pages from templates, sounds, pictures, and their checks."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from math import isnan
+from typing import Any
+
+import librosa
+import numpy as np
+import soundfile
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from matplotlib.figure import Figure
+from matplotlib.image import imsave
+from numpy.typing import ArrayLike
+
+from .._checks import check_finite, check_number, check_spectrograms
+from ..datasets import Dataset
+from ..evaluation import check_labels_and_scores
+from ..features import log_mel_spectrogram
+
+# Pictures show what is heard: the players' sample rate. Half as many mel bands as
+# in the chapters are enough for a small picture.
+_SR = 16000
+_N_MELS = 64
+
+# The ends of the colour scale in dB, the same everywhere, so that pictures compare.
+DB_RANGE = (-80.0, -10.0)
+
+
+class Widget:
+    """HTML that was written when the widget was made, under an id of its own."""
+
+    id: str
+    html: str
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(id={self.id!r})"
+
+
+# Pages.
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader(__package__),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {"static": _static}
+    # A number that is none would end up as NaN, which no browser reads as JSON.
+    environment.policies["json.dumps_kwargs"] = {"allow_nan": False}
+    return environment
+
+
+@cache
+def _static(name: str) -> Markup:
+    # Scripts and styles are the package's own: to be taken as they stand.
+    path = files(__package__) / "static" / name
+    return Markup(path.read_text(encoding="utf-8").strip())
+
+
+def render(kind: str, **values: Any) -> str:
+    """Fill in the template of one kind of widget."""
+    return _environment().get_template(f"{kind}.html").render(values, kind=kind)
+
+
+# What comes in.
+
+
+def check_id(id: str) -> str:
+    if not isinstance(id, str):
+        raise TypeError(f"id must be a text, got {id!r}")
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", id):
+        raise ValueError(
+            f"id must start with a letter and go on with letters, digits, - or _ only, "
+            f"got {id!r}"
+        )
+    return id
+
+
+def check_dataset(dataset: Dataset) -> Dataset:
+    if not isinstance(dataset, Dataset):
+        raise TypeError(
+            "dataset must be a Dataset, such as load_dataset() returns, "
+            f"got {type(dataset).__name__}"
+        )
+    return dataset
+
+
+def check_scores(
+    scores: Mapping[str, ArrayLike], dataset: Dataset
+) -> dict[str, np.ndarray]:
+    """Return each detector's scores, of which there must be some to compare."""
+    checked = check_numbers(scores, "scores", len(dataset))
+    if not checked:
+        raise ValueError("scores must hold at least one detector, got none")
+    for values in checked.values():
+        check_labels_and_scores(dataset.is_anomaly, values)
+    return checked
+
+
+def check_numbers(
+    values: Mapping[str, ArrayLike], name: str, n_clips: int
+) -> dict[str, np.ndarray]:
+    """Return one float64 for each clip under each key."""
+    checked = {}
+    for key, numbers in check_mapping(values, name).items():
+        numbers = np.asarray(numbers, dtype=np.float64)
+        if numbers.shape != (n_clips,):
+            raise ValueError(
+                f"{name}[{key!r}] must have one entry for each of the {n_clips} clips, "
+                f"got the shape {numbers.shape}"
+            )
+        check_finite(numbers, f"{name}[{key!r}]")
+        checked[key] = numbers
+    return checked
+
+
+def check_mapping(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    if not isinstance(values, Mapping) or not all(
+        isinstance(key, str) for key in values
+    ):
+        raise TypeError(f"{name} must map a text to an array each, got {values!r}")
+    return values
+
+
+def check_maps(maps: ArrayLike, name: str, n_clips: int) -> np.ndarray:
+    maps = check_spectrograms(maps, name)
+    if len(maps) != n_clips:
+        raise ValueError(f"{name} has {len(maps)} entries for {n_clips} clips")
+    return maps
+
+
+# Sounds and pictures, as addresses that hold all they lead to.
+
+
+def address(content: bytes, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def encode_sound(clip: np.ndarray, sr: float, name: str, gain_db: float) -> bytes:
+    """Turn a clip up and into an MP3, unless that would distort it."""
+    clip = clip.astype(np.float64) * 10.0 ** (check_number(gain_db, "gain_db") / 20.0)
+    if np.abs(clip).max() > 1:
+        raise ValueError(
+            f"the clip {name!r} reaches {np.abs(clip).max():.2f} at a gain of "
+            f"{gain_db:g} dB, beyond [-1, 1]: turn the gain down"
+        )
+    buffer = io.BytesIO()
+    # Resampling can overshoot a little; the encoder would wrap what it can't hold.
+    soundfile.write(buffer, np.clip(_resampled(clip, sr), -1, 1), _SR, format="MP3")
+    return buffer.getvalue()
+
+
+def sound_data(dataset: Dataset, gain_db: float) -> dict[str, Any]:
+    """What the script needs to play the clips."""
+    sounds = [
+        encode_sound(clip, dataset.sr, name, gain_db)
+        for clip, name in zip(dataset.audio, dataset.names, strict=True)
+    ]
+    return {
+        "duration": dataset.audio.shape[1] / dataset.sr,
+        "sounds": [address(sound, "audio/mpeg") for sound in sounds],
+    }
+
+
+def spectrogram_pictures(dataset: Dataset) -> list[str]:
+    heard = _resampled(dataset.audio.astype(np.float64), dataset.sr)
+    return map_pictures(log_mel_spectrogram(heard, _SR, n_mels=_N_MELS), *DB_RANGE)
+
+
+def map_pictures(maps: np.ndarray, low: float, high: float) -> list[str]:
+    """Draw each map without axes, low frequencies at the bottom."""
+    return [_map_picture(values, low, high) for values in maps]
+
+
+def figure_picture(figure: Figure) -> str:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=100, metadata={"Software": None})
+    return address(buffer.getvalue(), "image/png")
+
+
+def _map_picture(values: np.ndarray, low: float, high: float) -> str:
+    buffer = io.BytesIO()
+    imsave(
+        buffer,
+        values,
+        vmin=low,
+        vmax=high,
+        cmap="magma",
+        origin="lower",
+        format="png",
+        metadata={"Software": None},
+    )
+    return address(buffer.getvalue(), "image/png")
+
+
+def _resampled(audio: np.ndarray, sr: float) -> np.ndarray:
+    return librosa.resample(audio, orig_sr=sr, target_sr=_SR)
+
+
+# Texts.
+
+
+def two_digits(value: float) -> str:
+    return "NaN (no alarm)" if isnan(value) else f"{value:.2f}"
+
+
+def svg_points(points: ArrayLike) -> str:
+    """Write points in the way that a drawn line takes them."""
+    return " ".join(f"{x:.4g},{y:.4g}" for x, y in points)
+
+
+def plain(text: str) -> str:
+    """Keep matplotlib from reading a formula into a name."""
+    return text.replace("$", r"\$")

@@ -1,0 +1,1 @@
+"""Tests of the widgets: what Python writes, and what a browser makes of it."""

@@ -1,0 +1,268 @@
+"""What all widgets keep to, and what happens where several share a page."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from inspect import getdoc, signature
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from browser import barriers, overflow
+from jinja2 import UndefinedError
+
+import esa4_helpers
+from esa4_helpers import widgets
+from esa4_helpers.widgets._shared import _environment, render
+
+from .pages import (
+    FEW,
+    MAKERS,
+    Reader,
+    errormaps,
+    explorer,
+    gallery,
+    listening,
+    playing,
+    scores_for,
+    wait_for_sound,
+)
+
+PACKAGE = Path(esa4_helpers.__file__).parent
+STATIC = sorted((PACKAGE / "widgets" / "static").iterdir())
+NASTY = '</script><b onclick="alert(1)">&amp; it\'s'
+
+
+# What Python writes.
+
+
+@cache
+def small(make: Callable) -> str:
+    return make(FEW)._repr_html_()
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_same_input_gives_the_same_bytes_whatever_the_style(make):
+    page = small(make)
+    esa4_helpers.set_style()
+    plt.rcParams["font.size"] = 20
+    again = make(FEW)._repr_html_()
+    plt.rcdefaults()
+    assert again == page
+    assert plt.get_fignums() == []
+
+
+def test_styles_and_scripts_stay_small():
+    assert {path.suffix for path in STATIC} == {".css", ".js"}
+    assert sum(path.stat().st_size for path in STATIC) < 30_000
+
+
+def test_a_widget_embeds_what_it_needs_and_no_more(fragments):
+    embedded = {
+        id: {path.name for path in STATIC if path.read_text().strip() in page}
+        for id, page in fragments.items()
+    }
+    common = {"widget.css", "page.js", "audio.js"}
+    assert embedded == {
+        "gallery": common | {"playhead.js", "gallery.js", "gallery.css"},
+        "explorer": common
+        | {"playhead.js", "explorer.js", "diagrams.css", "explorer.css"},
+        "listening": common
+        | {"statistics.js", "listening.js", "diagrams.css", "listening.css"},
+        "errormaps": common | {"playhead.js", "errormaps.js"},
+    }
+    assert set.union(*embedded.values()) == {path.name for path in STATIC}
+
+
+def test_each_widget_has_its_template():
+    modules = {path.stem for path in (PACKAGE / "widgets").glob("[!_]*.py")}
+    templates = (PACKAGE / "widgets" / "templates").glob("[!_]*.html")
+    assert {path.stem for path in templates} == modules
+
+
+@pytest.mark.parametrize(
+    "path", PACKAGE.rglob("*.py"), ids=lambda path: str(path.relative_to(PACKAGE))
+)
+def test_no_python_string_holds_html(path):
+    strings = [
+        node.value
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    assert [text for text in strings if re.search(r"</|<!|<[a-z]+[ >]", text)] == []
+
+
+def test_a_template_that_lacks_a_value_says_so():
+    with pytest.raises(UndefinedError, match="'sound' is undefined"):
+        render("player", label="a tone")
+
+
+def test_data_for_scripts_can_neither_end_them_nor_hold_what_no_browser_reads():
+    write = _environment().from_string("{{ data | tojson }}").render
+    assert "<" not in write(data=NASTY)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write(data=[0.0, np.nan])
+
+
+@pytest.mark.parametrize("name", widgets.__all__)
+def test_a_widget_takes_at_most_six_things_and_documents_them(name):
+    widget = getattr(widgets, name)
+    parameters = list(signature(widget).parameters)
+    assert len(parameters) <= 6
+    doc = getdoc(widget)
+    section = doc.partition("Parameters\n----------\n")[2].partition("\n\n")[0]
+    assert re.findall(r"^(\w+) : ", section, re.MULTILINE) == parameters
+    assert "Raises\n------\nValueError\n" in doc
+
+
+@pytest.mark.parametrize("make", [gallery, explorer, errormaps])
+def test_names_are_text_and_never_html(make):
+    nasty = replace(FEW, names=[f"{name}{NASTY}" for name in FEW.names])
+    page = Reader(make(nasty)._repr_html_())
+    assert page.tags == Reader(small(make)).tags
+    assert any(NASTY in text for text in page.texts)
+
+
+def test_names_of_keys_and_detectors_are_text_too():
+    one, two, _ = scores_for(FEW.test).values()
+    for widget in (
+        gallery(FEW, sort_keys={NASTY: np.ones(5)}),
+        explorer(FEW, scores={NASTY: one, "$_$": two}, maps={}),
+        listening(FEW, scores={NASTY: one}),
+    ):
+        page = Reader(widget._repr_html_())
+        assert "b" not in page.tags
+        assert page.tags.count("script") == 2
+        assert any(NASTY in text for text in page.texts)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_nothing_in_it_leads_elsewhere(make):
+    page = small(make)
+    assert "://" not in page
+    assert all(
+        address.startswith("data:")
+        for address in re.findall(r'\b(?:src|href)="([^"]*)', page)
+    )
+
+
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        (
+            {"dataset": FEW.audio},
+            TypeError,
+            "dataset must be a Dataset, .* got ndarray",
+        ),
+        ({"id": "a b"}, ValueError, "id must start with a letter"),
+        ({"id": 3}, TypeError, "id must be a text"),
+        ({"gain_db": 60.0}, ValueError, "at a gain of 60 dB, beyond"),
+        ({"gain_db": np.nan}, ValueError, "gain_db must be finite"),
+    ],
+)
+def test_bad_input_is_named(make, changes, error, message):
+    with pytest.raises(error, match=message):
+        make(FEW, **changes)
+
+
+# What a browser makes of it.
+
+
+def test_widgets_share_a_page_and_one_voice(show, fragments):
+    page = show(*fragments.values(), fragments["gallery"])
+    # Of two with one id, each is started once; neither the other's script.
+    assert page.locator("audio").count() == 5
+    assert page.locator("[data-started]").count() == 5
+    page.locator('#gallery [data-clip="0"]').first.click()
+    wait_for_sound(page, "gallery")
+    page.locator("#errormaps button").click()
+    wait_for_sound(page, "errormaps")
+    assert not playing(page, "gallery")
+
+
+def test_without_scripts_a_picture_with_a_description_remains(show):
+    page = show(*map(small, MAKERS), java_script_enabled=False)
+    for id in ("gallery", "explorer", "errormaps", "listening"):
+        images = page.locator(f"#{id} img:visible").all()
+        assert images
+        assert all(len(image.get_attribute("alt")) > 20 for image in images)
+    # What would not answer is not shown.
+    assert page.locator("select:visible, input:visible").count() == 0
+
+
+@pytest.fixture(scope="module")
+def used_page(shared):
+    """A page on a phone with all widgets, in which everything has been opened."""
+    size = {"width": 390, "height": 800}
+    page = shared(*map(small, MAKERS), viewport=size, has_touch=True)
+    page.get_by_label("Detector:").select_option("negative")
+    page.locator('[data-axis="1"] .esa4-dot').first.tap()
+    page.wait_for_selector("#explorer [data-part=pictures]:visible")
+    for row in page.locator("[data-row]").all():
+        row.get_by_role("button").tap()
+    page.wait_for_selector("[data-part=compare]:enabled")
+    page.locator("[data-part=compare]").tap()
+    return page
+
+
+THEMES = {
+    "light": ({}, "#fff"),
+    "site, dark": ({"data-theme": "dark"}, "#14181e"),
+    "Colab, dark": ({"theme": "dark"}, "#383838"),
+}
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_everyone_can_read_it_by_day_and_by_night(used_page, theme):
+    used_page.evaluate(
+        """([attributes, ground]) => {
+            for (const name of ["data-theme", "theme"]) {
+                document.documentElement.removeAttribute(name);
+            }
+            for (const [name, value] of Object.entries(attributes)) {
+                document.documentElement.setAttribute(name, value);
+            }
+            document.body.style.background = ground;
+        }""",
+        THEMES[theme],
+    )
+    assert barriers(used_page) == []
+
+
+def test_fingers_find_everything_on_a_phone(used_page):
+    assert used_page.locator("[data-part=results]").is_visible()
+    assert overflow(used_page) <= 0
+    small = used_page.evaluate(
+        """() => [...document.querySelectorAll("button, select, input, [role=button]")]
+            .filter((control) => control.checkVisibility())
+            .filter((control) => {
+                const { width, height } = control.getBoundingClientRect();
+                return Math.min(width, height) < 24;
+            })
+            .map((control) => control.outerHTML)"""
+    )
+    assert small == []
+
+
+def test_focus_can_be_seen(show):
+    page = show(*map(small, MAKERS))
+    page.evaluate(
+        """() => {
+            window.seen = [];
+            document.addEventListener("focusin", ({ target }) => {
+                const hit = target.querySelector(".esa4-hit");
+                const style = getComputedStyle(hit ?? target);
+                seen.push([target.localName, hit ? style.strokeWidth : style.outlineWidth]);
+            });
+        }"""
+    )
+    for _ in range(page.locator("button, select, input, [role=button]").count()):
+        page.keyboard.press("Tab")
+    seen = {tuple(pair) for pair in page.evaluate("seen")}
+    assert seen == {(kind, "3px") for kind in ("button", "select", "input", "g")}
