@@ -290,7 +290,7 @@ print("training", X_train.shape, "test", X_test.shape)
 
 # %%
 for title, X in (("training", X_train), ("test", X_test)):
-    print(f"{title:8} mean {X.mean() + 0:.2f}, standard deviation {X.std():.2f}")
+    print(f"{title:8} mean {round(X.mean(), 2) + 0:.2f}, standard deviation {X.std():.2f}")
 
 # %% [markdown]
 # The training features have mean 0 and standard deviation 1, by construction. The test

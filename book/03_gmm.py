@@ -99,7 +99,9 @@ print("training", X_train.shape, "test", X_test.shape, "labels", y_test)
 # %% mystnb={"image": {"alt": "Scatter plot of clips in the first two principal components: black dots for training clips, blue circles for normal and orange diamonds for abnormal test clips. The diamonds tend to one side, but they are not cleanly apart from the black dots."}}
 pca = PCA().fit(X_train)
 axis_names = ("first principal component", "second principal component")
-_ = plot_points(pca.transform(X_train), pca.transform(X_test), y_test, axis_names)
+_ = plot_points(
+    pca.transform(X_train), pca.transform(X_test), y_test, axis_names=axis_names
+)
 
 # %% [markdown]
 # The abnormal clips are not just anywhere: they tend to one side. But they are not cleanly
