@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from esa4_helpers import (
     ClipGallery,
+    ClipPlayer,
     Dataset,
     ErrorMapViewer,
     ListeningTest,
@@ -104,6 +106,17 @@ def wait_for_sound(page: Page, id: str) -> None:
             return !audio.paused && audio.currentTime > 0.05;
         }}"""
     )
+
+
+def address_of(clips: Dataset, clip: int) -> str:
+    """Where a widget must find the sound of one clip."""
+    mp3 = ClipPlayer(clips.audio[clip], clips.sr, "").mp3
+    return f"data:audio/mpeg;base64,{base64.b64encode(mp3).decode('ascii')}"
+
+
+def heard(page: Page, id: str) -> str:
+    """The address of what was played last."""
+    return page.evaluate(f'document.querySelector("#{id} audio").src')
 
 
 def playing(page: Page, id: str) -> bool:

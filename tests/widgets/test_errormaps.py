@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from bs4 import BeautifulSoup
 
-from .pages import FEW, MAPS, TEST, errormaps, heads, wait_for_sound
+from .pages import FEW, MAPS, TEST, address_of, errormaps, heads, heard, wait_for_sound
 
 FOUR = MAPS[:4]
 
@@ -58,6 +58,7 @@ def test_pictures_follow_the_clip_and_the_sound(show, fragments):
     button.press("Space")
     wait_for_sound(page, "errormaps")
     assert button.text_content() == "Pause"
+    assert heard(page, "errormaps") == address_of(TEST, 4)
     linked = heads(page, "errormaps")
     assert len(linked) == 3
     assert len(set(linked)) == 1

@@ -9,7 +9,18 @@ import pytest
 from esa4_helpers import alarm_report, auc
 from esa4_helpers.widgets.explorer import _lanes, _thresholds
 
-from .pages import FEW, MAPS, RANDOM, SCORES, TEST, explorer, heads, wait_for_sound
+from .pages import (
+    FEW,
+    MAPS,
+    RANDOM,
+    SCORES,
+    TEST,
+    address_of,
+    explorer,
+    heads,
+    heard,
+    wait_for_sound,
+)
 
 
 @pytest.mark.parametrize(
@@ -178,6 +189,7 @@ def test_dots_play_their_clip_and_show_its_pictures(page, how):
     wait_for_sound(page, "explorer")
     page.wait_for_selector('[aria-pressed="true"]', state="attached")
     assert dot.get_attribute("aria-pressed") == "true"
+    assert heard(page, "explorer") == address_of(TEST, 7)
     assert page.get_by_alt_text(f"Log-mel spectrogram of {TEST.names[7]}").is_visible()
     anomaly_map = page.get_by_alt_text(f"Anomaly map of {TEST.names[7]}")
     assert anomaly_map.is_visible()

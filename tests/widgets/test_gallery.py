@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 from bs4 import BeautifulSoup
 
-from .pages import CLIPS, FEW, gallery, heads, playing, texts, wait_for_sound
+from .pages import (
+    CLIPS,
+    FEW,
+    address_of,
+    gallery,
+    heads,
+    heard,
+    playing,
+    texts,
+    wait_for_sound,
+)
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +90,7 @@ def test_it_plays_one_clip_at_a_time(page, how):
     wait_for_sound(page, "gallery")
     pressed = page.locator('[aria-pressed="true"]')
     assert pressed.get_attribute("data-clip") == "5"
+    assert heard(page, "gallery") == address_of(CLIPS, 5)
     assert len(heads(page, "gallery")) == 1
     choose(5)
     page.wait_for_selector('[aria-pressed="true"]', state="detached")

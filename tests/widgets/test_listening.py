@@ -8,7 +8,7 @@ import pytest
 
 from esa4_helpers import Dataset, auc, permutation_p_value
 
-from .pages import CLIPS, FEW, SCORES, TEST, hear_all, listening, texts, wait_for_sound
+from .pages import CLIPS, FEW, SCORES, TEST, address_of, hear_all, listening, texts
 
 N = len(TEST)
 
@@ -97,6 +97,25 @@ def test_it_agrees_with_python(compared, i):
     ]
 
 
+def test_each_button_plays_its_clip(compared):
+    page = compared[0]
+
+    def played_by(selector: str) -> list[str]:
+        return page.eval_on_selector_all(
+            selector,
+            """buttons => buttons.map((button) => {
+                button.click();
+                return document.querySelector("audio").src;
+            })""",
+        )
+
+    train = CLIPS.train
+    expected = [address_of(train, i) for i in range(len(train))]
+    assert played_by("[data-train]") == expected
+    expected = [address_of(TEST, i) for i in order_of(page)]
+    assert played_by("[data-row] button") == expected
+
+
 def test_it_comes_in_another_order_each_time(compared):
     first, second = map(order_of, compared)
     assert first != second
@@ -115,11 +134,12 @@ def test_it_works_with_the_keyboard_alone(show, fragments):
         page.keyboard.press("Tab")
         focused = page.evaluate("document.activeElement.textContent")
         assert focused == f"Play normal clip {i + 1}"
-    for _ in range(N):
+    status = page.locator("[data-part=status]")
+    for i in range(N):
         assert compare.is_disabled()
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
-        wait_for_sound(page, "listening")
+        status.get_by_text(f"Heard {i + 1} of {N} clips.").wait_for()
         page.keyboard.press("Tab")
         page.keyboard.press("End")
         page.keyboard.press("ArrowLeft")

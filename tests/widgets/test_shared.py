@@ -258,11 +258,14 @@ def test_focus_can_be_seen(show):
             document.addEventListener("focusin", ({ target }) => {
                 const hit = target.querySelector(".esa4-hit");
                 const style = getComputedStyle(hit ?? target);
-                seen.push([target.localName, hit ? style.strokeWidth : style.outlineWidth]);
+                const drawn = hit
+                    ? `${style.strokeWidth} ${style.stroke === "none" ? "none" : "solid"}`
+                    : `${style.outlineWidth} ${style.outlineStyle}`;
+                seen.push([target.localName, drawn]);
             });
         }"""
     )
     for _ in range(page.locator("button, select, input, [role=button]").count()):
         page.keyboard.press("Tab")
     seen = {tuple(pair) for pair in page.evaluate("seen")}
-    assert seen == {(kind, "3px") for kind in ("button", "select", "input", "g")}
+    assert seen == {(kind, "3px solid") for kind in ("button", "select", "input", "g")}
