@@ -218,7 +218,8 @@ class TestTable:
 
 class TestCommand:
     @pytest.fixture(scope="class")
-    def printed_and_written(self, tmp_path_factory) -> tuple[str, str]:
+    @classmethod
+    def printed_and_written(cls, tmp_path_factory) -> tuple[str, str]:
         output = tmp_path_factory.mktemp("benchmark") / "results.md"
         names = [run.LECTURE_GMM, "gmm"]
         options = ["--seeds", "1", "--epochs", "1", "--output", str(output)]

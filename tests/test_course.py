@@ -243,7 +243,8 @@ def both(request: pytest.FixtureRequest) -> Dataset:
 
 class TestChapter4:
     @pytest.fixture(scope="class")
-    def rebuilt(self, both) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    @classmethod
+    def rebuilt(cls, both) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Labels of the test clips, and error maps of training and test clips."""
         import keras
 
@@ -332,21 +333,24 @@ class TestChapter5OnSyntheticClips:
     SR = 16000
 
     @pytest.fixture(scope="class")
-    def many(self) -> Dataset:
+    @classmethod
+    def many(cls) -> Dataset:
         return make_synthetic_dataset(
-            150, 100, 240, sr=self.SR, kinds=ANOMALY_KINDS, seed=1
+            150, 100, 240, sr=cls.SR, kinds=ANOMALY_KINDS, seed=1
         )
 
     @pytest.fixture(scope="class")
-    def fitted(self, many) -> dict[str, Pipeline]:
+    @classmethod
+    def fitted(cls, many) -> dict[str, Pipeline]:
         names = ("loudness", "gmm", "knn", "autoencoder", "interpolation")
         return {
-            name: make_detector(name, sr=self.SR).fit(many.train.audio[:50])
+            name: make_detector(name, sr=cls.SR).fit(many.train.audio[:50])
             for name in names
         }
 
     @pytest.fixture(scope="class")
-    def table(self, many, fitted) -> dict[str, dict[str, float]]:
+    @classmethod
+    def table(cls, many, fitted) -> dict[str, dict[str, float]]:
         test, kind_of = many.test, np.array(ANOMALY_KINDS * 40)
         table = {}
         for name, detector in fitted.items():

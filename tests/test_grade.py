@@ -264,7 +264,8 @@ class TestASubmission:
         assert "PermissionError: a submission may not" in problem
 
     @pytest.fixture(scope="class")
-    def after_all_attacks(self, tmp_path_factory) -> list[str]:
+    @classmethod
+    def after_all_attacks(cls, tmp_path_factory) -> list[str]:
         folder = tmp_path_factory.mktemp("hidden")
         secret = folder / "secret.txt"
         secret.write_text("42")
