@@ -255,7 +255,8 @@ def both(request: pytest.FixtureRequest) -> Dataset:
 
 class TestChapter4:
     @pytest.fixture(scope="class")
-    def rebuilt(self, both) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    @classmethod
+    def rebuilt(cls, both) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Labels of the test clips, and error maps of training and test clips."""
         import keras
 
@@ -341,21 +342,24 @@ class TestChapter5OnSyntheticClips:
     SR = 16000
 
     @pytest.fixture(scope="class")
-    def many(self) -> Dataset:
+    @classmethod
+    def many(cls) -> Dataset:
         return make_synthetic_dataset(
-            150, 100, 240, sr=self.SR, kinds=ANOMALY_KINDS, random_state=1
+            150, 100, 240, sr=cls.SR, kinds=ANOMALY_KINDS, random_state=1
         )
 
     @pytest.fixture(scope="class")
-    def fitted(self, many) -> dict[str, Pipeline]:
+    @classmethod
+    def fitted(cls, many) -> dict[str, Pipeline]:
         names = ("level", "gmm", "knn", "autoencoder", "interpolation")
         return {
-            name: make_detector(name, sr=self.SR).fit(many.train.audio[:50])
+            name: make_detector(name, sr=cls.SR).fit(many.train.audio[:50])
             for name in names
         }
 
     @pytest.fixture(scope="class")
-    def table(self, many, fitted) -> dict[str, dict[str, float]]:
+    @classmethod
+    def table(cls, many, fitted) -> dict[str, dict[str, float]]:
         test, table = many.test, {name: {} for name in fitted}
         for name, detector in fitted.items():
             scores = anomaly_score(detector, test.audio)

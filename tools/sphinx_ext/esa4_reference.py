@@ -28,6 +28,9 @@ IMPORT = re.compile(r"^from esa4_helpers import (\([^)]*\)|.*)", re.MULTILINE)
 SETTINGS = {
     "autodoc_default_options": {
         "members": True,
+        # What our own base classes give, but not what those of others do.
+        "inherited-members": "BaseEstimator, OutlierMixin, TransformerMixin, "
+        "BaseException, object",
         "member-order": "bysource",
         # scikit-learn's own machinery, which it adds to every class.
         "exclude-members": ", ".join(
@@ -116,16 +119,23 @@ def link_what_is_written(
             linker.outdated_docs.add(str(Path(page)))
 
 
-def find_in_face(
+def find_in_package(
     app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref, text: nodes.Element
 ) -> nodes.Element | None:
-    """Let a name that one imports from the package lead to its module's page."""
+    """Let a function or class lead to its page by its name alone, without its module."""
     name = node["reftarget"].partition(".")[0]
-    if node.get("refdomain") != "py" or name not in esa4_helpers.__all__:
+    domain = env.get_domain("py")
+    found = [
+        target
+        for target, entry in domain.objects.items()
+        if target.startswith("esa4_helpers.")
+        and target.endswith(f".{name}")
+        and entry.objtype in ("function", "class", "exception")
+    ]
+    if node.get("refdomain") != "py" or len(found) != 1:
         return None
-    target = f"{getattr(esa4_helpers, name).__module__}.{name}"
-    return env.get_domain("py").resolve_xref(
-        env, node["refdoc"], app.builder, "obj", target, node, text
+    return domain.resolve_xref(
+        env, node["refdoc"], app.builder, "obj", found[0], node, text
     )
 
 
@@ -204,7 +214,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("autodoc-process-docstring", say_where_used, priority=900)
     app.connect("doctree-read", note_sources)
     app.connect("html-page-context", link_what_is_written)
-    app.connect("missing-reference", find_in_face)
+    app.connect("missing-reference", find_in_package)
     app.connect("doctree-resolved", link_terms)
     # In another process, nobody would hear which pages are written.
     return {"parallel_read_safe": True, "parallel_write_safe": False}
