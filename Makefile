@@ -80,7 +80,8 @@ links: $(FOR_SITE)
 clean:
 	rm -rf _build build dist $(VENV) .colab .coverage .pytest_cache .ruff_cache *.egg-info
 
-INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python \
+# Compiled at once, as some computers never keep what Python compiles.
+INSTALL = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python \
 	--constraint constraints.txt --editable .
 
 # uv installs in seconds what pip takes minutes for.

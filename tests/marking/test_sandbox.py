@@ -62,7 +62,8 @@ strange = {'a': [None, lambda: 3]}
 
 class TestASubmission:
     @pytest.fixture(scope="class")
-    def ran(self, tmp_path_factory) -> dict[str, Any]:
+    @classmethod
+    def ran(cls, tmp_path_factory) -> dict[str, Any]:
         """One that attacks first, and goes on as sheets do."""
         folder = tmp_path_factory.mktemp("hidden")
         secret = folder / "secret.txt"

@@ -49,7 +49,7 @@ def test_dots_never_touch_and_use_no_more_lanes_than_needed():
 
 
 ONE_BAD = [1, 1, np.nan, 1]
-ONLY_NORMAL = replace(FEW, is_anomaly=np.zeros(5)).test
+ONLY_NORMAL = replace(FEW, is_anomaly=np.zeros(5), kinds=None).test
 
 
 @pytest.mark.parametrize(

@@ -23,12 +23,12 @@ def test_what_is_rated_has_no_name(fragments):
         ({"dataset": FEW.test}, ValueError, "has no training clips"),
         ({"dataset": FEW.train}, ValueError, "has no test clips"),
         (
-            {"dataset": replace(FEW, is_anomaly=[0, 1, 0, 1, 1])},
+            {"dataset": replace(FEW, is_anomaly=[0, 1, 0, 1, 1], kinds=None)},
             ValueError,
             "'clip e' is abnormal",
         ),
         (
-            {"dataset": replace(FEW, is_anomaly=np.zeros(5))},
+            {"dataset": replace(FEW, is_anomaly=np.zeros(5), kinds=None)},
             ValueError,
             "normal and abnormal",
         ),

@@ -86,7 +86,9 @@ def test_each_widget_has_its_template():
 
 
 @pytest.mark.parametrize(
-    "path", PACKAGE.rglob("*.py"), ids=lambda path: str(path.relative_to(PACKAGE))
+    "path",
+    sorted(PACKAGE.rglob("*.py")),
+    ids=lambda path: str(path.relative_to(PACKAGE)),
 )
 def test_no_python_string_holds_html(path):
     strings = [
