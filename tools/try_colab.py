@@ -12,15 +12,17 @@ It needs a Python of Colab's version; where there is none, it says so and ends.
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".colab"
@@ -98,7 +100,8 @@ def find_python() -> str | None:
 def make_environment(environment: Path, python: str) -> None:
     """Install Colab's versions, pip included, and pretend to be Colab."""
     run(UV, "venv", "--quiet", "--clear", "--python", python, environment)
-    run(UV, "pip", "install", "--quiet", "--python", environment, "-r", VERSIONS)
+    install = (UV, "pip", "install", "--quiet", "--compile-bytecode")
+    run(*install, "--python", environment, "-r", VERSIONS)
     packages = next(environment.glob("lib/python*/site-packages"))
     (packages / "pretend_colab.pth").write_text(PRETEND + "\n", encoding="utf-8")
 
@@ -169,6 +172,14 @@ def sources(notebook: dict[str, Any]) -> str:
     return "\n".join("".join(cell["source"]) for cell in cells)
 
 
+same_numbers = partial(np.allclose, rtol=1e-4)
+
+
+def same_order(*scores: list[float]) -> bool:
+    """Whether scores rank the clips alike."""
+    return np.array_equal(*map(np.argsort, scores))
+
+
 def demand_same_scores() -> None:
     """Compare what detectors say there and here, on other versions of everything."""
     here, there = (
@@ -183,16 +194,10 @@ def demand_same_scores() -> None:
         for python in (sys.executable, ENVIRONMENTS[0] / "bin" / "python")
     )
     for name, scores in here.items():
-        pairs = list(zip(scores, there[name], strict=True))
         # A network may round otherwise, but ranks the clips alike.
-        alike = (
-            sorted(pairs, key=lambda pair: pair[0])
-            == sorted(pairs, key=lambda pair: pair[1])
-            if name == "autoencoder"
-            else all(math.isclose(*pair, rel_tol=1e-4) for pair in pairs)
-        )
-        if not alike:
-            sys.exit(f"{name} scores the clips differently there: {pairs}")
+        compare = same_order if name == "autoencoder" else same_numbers
+        if not compare(scores, there[name]):
+            sys.exit(f"{name} scores the clips differently there: {there[name]}")
 
 
 def try_out(
@@ -206,11 +211,7 @@ def try_out(
         execute(notebook, environment, repository)
     after = installed(environment)
     added = sorted(set(after) - set(before))
-    changed = {
-        name: (version, after.get(name))
-        for name, version in before.items()
-        if after.get(name) != version
-    }
+    changed = dict(before.items() - after.items())
     if changed:
         sys.exit(f"installing the helper changed packages that Colab has: {changed}")
     if added != MAY_BE_ADDED:

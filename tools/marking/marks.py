@@ -6,12 +6,11 @@ import datetime as dt
 import os
 from collections import Counter
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
+from tqdm.contrib.concurrent import thread_map
 
 from esa4_helpers.exercises import Question, explain, questions
 from marking.reading import (
@@ -62,9 +61,13 @@ class Result:
 def mark_all(folder: Path, terms: Terms) -> list[Result]:
     """Mark all files in a folder, as many at a time as there are cores."""
     found = find_submissions(folder)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        done = pool.map(lambda one: mark(*one, terms), found)
-        marked = list(tqdm(done, total=len(found), desc="marking", disable=None))
+    marked = thread_map(
+        lambda one: mark(*one, terms),
+        found,
+        max_workers=os.cpu_count(),
+        desc="marking",
+        disable=None,
+    )
     of_each = Counter((r.student, r.sheet) for r in marked if r.sheet)
     for result in marked:
         if of_each[result.student, result.sheet] > 1:

@@ -65,9 +65,7 @@ class Submission:
             pass_fds=[theirs.fileno()],
             cwd=self.folder.name,
             env=self._environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            **dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL),
             start_new_session=True,
         )
         theirs.close()
@@ -95,12 +93,9 @@ class Submission:
     def _environment(self) -> dict[str, str]:
         return {
             "PATH": os.environ.get("PATH", ""),
-            "HOME": self.folder.name,
-            "TMPDIR": self.folder.name,
-            "IPYTHONDIR": self.folder.name,
+            **dict.fromkeys(("HOME", "TMPDIR", "IPYTHONDIR"), self.folder.name),
             "MPLBACKEND": "agg",
-            "OMP_NUM_THREADS": "1",
-            "OPENBLAS_NUM_THREADS": "1",
+            **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
             "TF_CPP_MIN_LOG_LEVEL": "3",
             "ESA4_DATASET": "synthetic",
             "ESA4_EXERCISE_SEED": str(self.seed),

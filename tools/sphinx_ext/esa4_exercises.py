@@ -15,6 +15,7 @@ import jupytext
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+from tabulate import tabulate
 
 from esa4_helpers.exercises import SHEETS, questions
 
@@ -57,19 +58,12 @@ class QuestionsTable(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         rows = [
-            (id, of.name, str(of.points), of.level, of.trains)
+            (id, of.name, of.points, of.level, of.trains)
             for sheet in SHEETS
             for id, of in questions(sheet).items()
         ]
-        group = nodes.tgroup(cols=len(self.HEAD))
-        group += [nodes.colspec(colwidth=width) for width in (1, 3, 1, 2, 6)]
-        group += nodes.thead("", self.row(self.HEAD))
-        group += nodes.tbody("", *map(self.row, rows))
-        return [nodes.table("", group)]
-
-    def row(self, texts: tuple[str, ...]) -> nodes.Node:
-        cells = [nodes.entry("", nodes.paragraph(text, text)) for text in texts]
-        return nodes.row("", *cells)
+        table = tabulate(rows, self.HEAD, "pipe", disable_numparse=True)
+        return self.parse_text_to_nodes(table)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
