@@ -46,7 +46,7 @@ site: $(FOR_SITE)
 test: $(INSTALLED) lint
 	@$(CHOOSE_CLIPS); \
 	export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1; \
-	$(BIN)/pytest -n 2 -rs --cov --cov-fail-under=95 && \
+	$(BIN)/pytest -n 2 -rs $(COVERAGE) && \
 	$(BIN)/pytest -n 2 -rs book
 
 lint: $(INSTALLED)

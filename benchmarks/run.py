@@ -32,7 +32,6 @@ from tqdm import tqdm
 from benchmarks import lecture
 from benchmarks.features import N_CLIPS, SECONDS, ratio_to_bare_transforms
 from esa4_helpers import (
-    AutoencoderDetector,
     Dataset,
     auc,
     detector_names,
@@ -83,7 +82,7 @@ def is_network(name: str) -> bool:
     """Whether a detector is to be compared with the lecture's autoencoder."""
     if name in (LECTURE_GMM, LECTURE_AUTOENCODER):
         return name == LECTURE_AUTOENCODER
-    return isinstance(make_detector(name)[-1], AutoencoderDetector)
+    return "n_updates" in make_detector(name)[-1].get_params()
 
 
 def all_names() -> list[str]:

@@ -14,6 +14,18 @@ import pytest
 from esa4_helpers import Dataset, load_dataset, make_synthetic_dataset
 from esa4_helpers.datasets import DatasetUnreachableError
 
+# Those that take longest come first, so that no process waits at the end for another.
+LONGEST = ("test_site.py", "marking", "test_course.py", "test_benchmarks.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        return next(
+            (i for i, n in enumerate(LONGEST) if n in item.path.parts), len(LONGEST)
+        )
+
+    items.sort(key=place)
+
 
 @pytest.fixture(scope="session")
 def recordings() -> Dataset:
