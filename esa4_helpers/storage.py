@@ -140,6 +140,7 @@ def load_detector(file: str | Path) -> Pipeline:
             "no detector of this package needs"
         )
     # A pipeline that ends in another package's estimator is none of ours.
-    if not type(last).__module__.startswith(f"{__package__}."):
+    is_ours = type(last).__module__.startswith(f"{__package__}.")
+    if not (is_ours and hasattr(last, "score_samples")):
         raise ValueError(f"{file} holds a {type(detector).__name__}, not a detector")
     return detector
