@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from html.parser import HTMLParser
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +22,7 @@ from esa4_helpers import (
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+SCRIPTS = sorted((files("esa4_helpers.widgets") / "static").glob("*.js"))
 RANDOM = np.random.default_rng(0)
 # To be heard in a browser.
 CLIPS = make_synthetic_dataset(n_train=2, sr=16000)
@@ -38,6 +40,7 @@ SCORES = {
     "negative": -np.arange(10) / 3,
     "same": np.full(10, 1e16),
 }
+THRESHOLDS = {"negative": {"known": -2.5, "held out": -0.1, "far": 1.25}}
 MAPS = RANDOM.random((10, 8, 10))
 
 
@@ -56,6 +59,7 @@ def explorer(clips: Dataset = CLIPS, **changes: object) -> ThresholdExplorer:
         "dataset": test,
         "scores": scores_for(test),
         "maps": {"negative": MAPS[: len(test)]},
+        "thresholds": THRESHOLDS,
     }
     return ThresholdExplorer(**arguments | changes)
 

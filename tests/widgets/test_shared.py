@@ -67,11 +67,17 @@ def test_a_widget_embeds_what_it_needs_and_no_more(fragments):
         id: {path.name for path in STATIC if path.read_text().strip() in page}
         for id, page in fragments.items()
     }
-    common = {"widget.css", "page.js", "audio.js"}
+    common = {"widget.css", "page.js", "voice.js", "audio.js"}
     assert embedded == {
         "gallery": common | {"playhead.js", "gallery.js", "gallery.css"},
         "explorer": common
-        | {"playhead.js", "explorer.js", "diagrams.css", "explorer.css"},
+        | {
+            "playhead.js",
+            "state.js",
+            "explorer.js",
+            "diagrams.css",
+            "explorer.css",
+        },
         "listening": common
         | {"statistics.js", "listening.js", "diagrams.css", "listening.css"},
         "errormaps": common | {"playhead.js", "errormaps.js"},
@@ -134,7 +140,12 @@ def test_names_of_keys_and_detectors_are_text_too():
     one, two, _ = scores_for(FEW.test).values()
     for widget in (
         gallery(FEW, sort_keys={NASTY: np.ones(5)}),
-        explorer(FEW, scores={NASTY: one, "$_$": two}, maps={}),
+        explorer(
+            FEW,
+            scores={NASTY: one, "$_$": two},
+            maps={},
+            thresholds={NASTY: {NASTY: 0.0}},
+        ),
         listening(FEW, scores={NASTY: one}),
     ):
         page = Reader(widget._repr_html_())
@@ -267,7 +278,11 @@ def test_focus_can_be_seen(show):
             });
         }"""
     )
-    for _ in range(page.locator("button, select, input, [role=button]").count()):
+    for _ in range(
+        page.locator("button, select, input, [role=button], [role=slider]").count()
+    ):
         page.keyboard.press("Tab")
     seen = {tuple(pair) for pair in page.evaluate("seen")}
-    assert seen == {(kind, "3px solid") for kind in ("button", "select", "input", "g")}
+    assert seen == {
+        (kind, "3px solid") for kind in ("button", "select", "input", "g", "svg")
+    }
