@@ -50,7 +50,7 @@ def scores_for(dataset: Dataset) -> dict[str, np.ndarray]:
 
 def gallery(clips: Dataset = CLIPS, **changes: object) -> ClipGallery:
     age = np.arange(len(clips))[::-1] % 5 - 2.0
-    return ClipGallery(**{"dataset": clips, "sort_keys": {"age": age}} | changes)
+    return ClipGallery(**{"dataset": clips, "sort_keys": {"age (s)": age}} | changes)
 
 
 def explorer(clips: Dataset = CLIPS, **changes: object) -> ThresholdExplorer:

@@ -17,10 +17,11 @@ from browser import barriers, overflow
 from jinja2 import UndefinedError
 
 import esa4_helpers
-from esa4_helpers import widgets
+from esa4_helpers import ClipPlayer, widgets
 from esa4_helpers.widgets._shared import _environment, render
 
 from .pages import (
+    CLIPS,
     FEW,
     MAKERS,
     Reader,
@@ -59,7 +60,7 @@ def test_same_input_gives_the_same_bytes_whatever_the_style(make):
 
 def test_styles_and_scripts_stay_small():
     assert {path.suffix for path in STATIC} == {".css", ".js"}
-    assert sum(path.stat().st_size for path in STATIC) < 30_000
+    assert sum(path.stat().st_size for path in STATIC) < 45_000
 
 
 def test_a_widget_embeds_what_it_needs_and_no_more(fragments):
@@ -69,7 +70,8 @@ def test_a_widget_embeds_what_it_needs_and_no_more(fragments):
     }
     common = {"widget.css", "page.js", "voice.js", "audio.js"}
     assert embedded == {
-        "gallery": common | {"playhead.js", "gallery.js", "gallery.css"},
+        "gallery": common
+        | {"playhead.js", "state.js", "roving.js", "gallery.js", "gallery.css"},
         "explorer": common
         | {
             "playhead.js",
@@ -197,6 +199,34 @@ def test_widgets_share_a_page_and_one_voice(show, fragments):
     page.locator("#errormaps button").click()
     wait_for_sound(page, "errormaps")
     assert not playing(page, "gallery")
+
+
+def test_players_of_the_browser_share_that_voice(show, fragments):
+    clip = CLIPS.audio[0]
+    players = [ClipPlayer(clip, CLIPS.sr, name)._repr_html_() for name in "ab"]
+    page = show(*players, fragments["gallery"])
+    sounds = page.locator("audio")
+    playing = (
+        "() => [...document.querySelectorAll('audio')].map((sound) => !sound.paused)"
+    )
+    for i in (0, 1, 2, 0):
+        if i == 2:
+            page.locator("#gallery .esa4-tile").first.press("Enter")
+        else:
+            sounds.nth(i).evaluate("sound => sound.play()")
+        page.wait_for_function(
+            f"({playing})().join() === '{str([j == i for j in range(3)])[1:-1]}'"
+            ".toLowerCase().replaceAll(' ', '')"
+        )
+
+
+def test_players_of_the_browser_share_a_voice_without_any_widget(show):
+    clip = CLIPS.audio[0]
+    page = show(*(ClipPlayer(clip, CLIPS.sr, name)._repr_html_() for name in "ab"))
+    for sound in (page.locator("audio").first, page.locator("audio").last):
+        sound.evaluate("sound => sound.play()")
+    page.wait_for_function("document.querySelectorAll('audio')[0].paused")
+    assert not page.locator("audio").last.evaluate("sound => sound.paused")
 
 
 def test_without_scripts_a_picture_with_a_description_remains(show):

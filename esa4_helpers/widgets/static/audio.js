@@ -57,6 +57,7 @@ function makePlayer(root, data, show) {
   function seek(clip, share) {
     choose(clip);
     audio.currentTime = share * data.duration;
+    tell();
     play();
   }
 
