@@ -138,14 +138,20 @@ def texts(page: Page, selector: str) -> list[str]:
     return page.locator(selector).all_text_contents()
 
 
+def play_fast(page: Page, id: str = "listening") -> None:
+    """Let a widget's clips take a sixteenth of their time."""
+    page.evaluate(f"document.querySelector('#{id} audio').defaultPlaybackRate = 16")
+
+
 def hear_all(page: Page) -> None:
-    """Start each clip of the listening test, the next once the last one counts."""
+    """Play each clip of the listening test, the next once the last one counts."""
+    play_fast(page)
     page.evaluate(
         """async () => {
             const status = document.querySelector("[data-part=status]");
-            for (const button of document.querySelectorAll("[data-row] button")) {
+            for (const _ of document.querySelectorAll("[data-row]")) {
                 const before = status.textContent;
-                button.click();
+                document.querySelector("[data-part=next]").click();
                 while (status.textContent === before) await new Promise(requestAnimationFrame);
             }
         }"""

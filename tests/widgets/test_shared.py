@@ -28,6 +28,7 @@ from .pages import (
     errormaps,
     explorer,
     gallery,
+    hear_all,
     listening,
     playing,
     scores_for,
@@ -71,7 +72,14 @@ def test_a_widget_embeds_what_it_needs_and_no_more(fragments):
     common = {"widget.css", "page.js", "voice.js", "audio.js"}
     assert embedded == {
         "gallery": common
-        | {"playhead.js", "state.js", "roving.js", "gallery.js", "gallery.css"},
+        | {
+            "playhead.js",
+            "state.js",
+            "roving.js",
+            "gallery.js",
+            "tiles.css",
+            "gallery.css",
+        },
         "explorer": common
         | {
             "playhead.js",
@@ -81,7 +89,15 @@ def test_a_widget_embeds_what_it_needs_and_no_more(fragments):
             "explorer.css",
         },
         "listening": common
-        | {"statistics.js", "listening.js", "diagrams.css", "listening.css"},
+        | {
+            "playhead.js",
+            "roving.js",
+            "statistics.js",
+            "listening.js",
+            "diagrams.css",
+            "tiles.css",
+            "listening.css",
+        },
         "errormaps": common | {"playhead.js", "errormaps.js"},
     }
     assert set.union(*embedded.values()) == {path.name for path in STATIC}
@@ -247,8 +263,7 @@ def used_page(shared):
     page.get_by_label("Detector:").select_option("negative")
     page.locator('[data-axis="1"] .esa4-dot').first.tap()
     page.wait_for_selector("#explorer [data-part=pictures]:visible")
-    for row in page.locator("[data-row]").all():
-        row.get_by_role("button").tap()
+    hear_all(page)
     page.wait_for_selector("[data-part=compare]:enabled")
     page.locator("[data-part=compare]").tap()
     return page
