@@ -26,9 +26,9 @@ from ._shared import (
     check_maps,
     check_scores,
     figure_picture,
-    map_pictures,
     plain,
     render,
+    scaled_maps,
     sound_data,
     spectrogram_pictures,
     svg_points,
@@ -66,7 +66,8 @@ class ThresholdExplorer(Widget):
     scores : mapping of str to array of shape (n_clips,)
         The anomaly scores of each detector, higher for more anomalous.
     maps : mapping of str to array of shape (n_clips, n_mels, n_frames), optional
-        Anomaly maps of some of the detectors.
+        Anomaly maps of some of the detectors. Their colours end at the 99.5th
+        percentile of all clips, or of the clip that is shown.
     thresholds : mapping of str to mapping of str to float, optional
         For some of the detectors, thresholds by their names, to go to at a press.
     id : str
@@ -283,13 +284,7 @@ def _detector_data(
         "stretch": axis.stretch,
         "dots": _dot_texts(dataset, scores),
     }
-    if maps is None:
-        return data
-    low, high = min(0.0, maps.min()), maps.max()
-    return data | {
-        "maps": map_pictures(maps, low, high),
-        "mapends": [f"{low:.4g}", f"{high:.4g}"],
-    }
+    return data if maps is None else data | {"maps": scaled_maps(maps)}
 
 
 def _cut(

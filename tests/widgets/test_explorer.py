@@ -8,6 +8,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from esa4_helpers import alarm_report, auc
+from esa4_helpers.widgets._shared import scaled_maps
 from esa4_helpers.widgets.explorer import _Axis, _lanes, _thresholds
 
 from .pages import (
@@ -420,6 +421,10 @@ def test_dots_play_their_clip_and_show_its_pictures(page, how):
     assert page.get_by_alt_text(f"Log-mel spectrogram of {TEST.names[7]}").is_visible()
     anomaly_map = page.get_by_alt_text(f"Anomaly map of {TEST.names[7]}")
     assert anomaly_map.is_visible()
+    drawn = scaled_maps(MAPS)
+    for i, kind in ((1, "own"), (0, "common")):
+        page.get_by_label("Colours of the map").select_option(index=i)
+        assert anomaly_map.get_attribute("src") == drawn[kind]["pictures"][7]
     both = heads(page, "explorer")
     assert len(both) == 2
     assert both[0] == both[1]

@@ -84,6 +84,7 @@ def test_a_widget_embeds_what_it_needs_and_no_more(fragments):
         | {
             "playhead.js",
             "state.js",
+            "maps.js",
             "explorer.js",
             "diagrams.css",
             "explorer.css",
@@ -98,7 +99,7 @@ def test_a_widget_embeds_what_it_needs_and_no_more(fragments):
             "tiles.css",
             "listening.css",
         },
-        "errormaps": common | {"playhead.js", "errormaps.js"},
+        "errormaps": common | {"playhead.js", "state.js", "maps.js", "errormaps.js"},
     }
     assert set.union(*embedded.values()) == {path.name for path in STATIC}
 

@@ -181,10 +181,10 @@ start("explorer", ({ root, data, parts }) => {
     parts.spectrogram.alt = `Log-mel spectrogram of ${data.names[shown]}`;
     if (!parts.map) return;
     parts.mapfigure.hidden = !detector.maps;
+    parts.mapwords.hidden = !detector.maps;
     if (!detector.maps) return;
-    parts.map.src = detector.maps[shown];
+    showMap(parts, detector.maps, shown);
     parts.map.alt = `Anomaly map of ${data.names[shown]}`;
-    [parts.maplow.textContent, parts.maphigh.textContent] = detector.mapends;
   }
 
   for (const dot of dots) {
@@ -208,6 +208,7 @@ start("explorer", ({ root, data, parts }) => {
   parts.threshold.addEventListener("input", () => {
     setThreshold(scale.scoreAt(parts.threshold.value));
   });
+  parts.scale?.addEventListener("change", showClip);
   parts.detector.addEventListener("change", () => {
     chooseDetector();
     save({ detector: parts.detector.value, threshold });
