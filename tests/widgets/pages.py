@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from html.parser import HTMLParser
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,12 +17,15 @@ from esa4_helpers import (
     ListeningTest,
     ThresholdExplorer,
     make_synthetic_dataset,
+    widgets,
 )
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-SCRIPTS = sorted((files("esa4_helpers.widgets") / "static").glob("*.js"))
+STATIC = Path(widgets.__file__).parent / "static"
+# Those of the widgets, which all start by themselves.
+SCRIPTS = [path for path in sorted(STATIC.glob("*.js")) if path.name != "signal.js"]
 RANDOM = np.random.default_rng(0)
 # To be heard in a browser.
 CLIPS = make_synthetic_dataset(n_train=2, sr=16000)

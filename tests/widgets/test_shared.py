@@ -24,6 +24,7 @@ from .pages import (
     CLIPS,
     FEW,
     MAKERS,
+    STATIC,
     Reader,
     errormaps,
     explorer,
@@ -36,7 +37,7 @@ from .pages import (
 )
 
 PACKAGE = Path(esa4_helpers.__file__).parent
-STATIC = sorted((PACKAGE / "widgets" / "static").iterdir())
+STATIC_FILES = sorted(path for path in STATIC.iterdir() if path.is_file())
 NASTY = '</script><b onclick="alert(1)">&amp; it\'s'
 
 
@@ -60,13 +61,13 @@ def test_same_input_gives_the_same_bytes_whatever_the_style(make):
 
 
 def test_styles_and_scripts_stay_small():
-    assert {path.suffix for path in STATIC} == {".css", ".js"}
-    assert sum(path.stat().st_size for path in STATIC) < 45_000
+    assert {path.suffix for path in STATIC_FILES} == {".css", ".js"}
+    assert sum(path.stat().st_size for path in STATIC_FILES) < 45_000
 
 
 def test_a_widget_embeds_what_it_needs_and_no_more(fragments):
     embedded = {
-        id: {path.name for path in STATIC if path.read_text().strip() in page}
+        id: {path.name for path in STATIC_FILES if path.read_text().strip() in page}
         for id, page in fragments.items()
     }
     common = {"widget.css", "page.js", "voice.js", "audio.js"}
@@ -101,7 +102,11 @@ def test_a_widget_embeds_what_it_needs_and_no_more(fragments):
         },
         "errormaps": common | {"playhead.js", "state.js", "maps.js", "errormaps.js"},
     }
-    assert set.union(*embedded.values()) == {path.name for path in STATIC}
+    # No widget reckons in the browser yet.
+    waiting = {"signal.js"}
+    assert set.union(*embedded.values()) | waiting == {
+        path.name for path in STATIC_FILES
+    }
 
 
 def test_each_widget_has_its_template():
