@@ -16,9 +16,11 @@ import numpy as np
 import soundfile
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from matplotlib import colormaps
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.image import imsave
 from numpy.typing import ArrayLike
+from PIL import Image
 
 from .._checks import check_finite, check_number, check_spectrograms
 from ..datasets import Dataset
@@ -32,6 +34,9 @@ _N_MELS = 64
 
 # The ends of the colour scale in dB, the same everywhere, so that pictures compare.
 DB_RANGE = (-80.0, -10.0)
+
+# Where the colours of anomaly and error maps end.
+MAP_PERCENTILE = 99.5
 
 
 class Widget:
@@ -59,7 +64,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"static": _static}
+    environment.globals |= {"static": _static, "map_percentile": MAP_PERCENTILE}
     # A number that is none would end up as NaN, which no browser reads as JSON.
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False}
     return environment
@@ -194,18 +199,50 @@ def figure_picture(figure: Figure) -> str:
 
 
 def _map_picture(values: np.ndarray, low: float, high: float) -> str:
+    shares = Normalize(low, high, clip=True)(values[::-1])
+    # With a palette, a picture takes half of what it takes in full colours.
+    picture = Image.fromarray(np.round(255 * shares.data).astype(np.uint8), "P")
+    picture.putpalette(_palette())
     buffer = io.BytesIO()
-    imsave(
-        buffer,
-        values,
-        vmin=low,
-        vmax=high,
-        cmap="magma",
-        origin="lower",
-        format="png",
-        metadata={"Software": None},
-    )
+    picture.save(buffer, format="png", optimize=True)
     return address(buffer.getvalue(), "image/png")
+
+
+@cache
+def _palette() -> bytes:
+    return colormaps["magma"](np.arange(256), bytes=True)[:, :3].tobytes()
+
+
+def scaled_maps(maps: np.ndarray) -> dict[str, dict[str, list[Any]]]:
+    """Draw maps twice: with colours for all of them, and with each one's own.
+
+    Each scale ends at a percentile: at the largest value of all, nearly all of every
+    map would be black.
+    """
+    common = _map_ends(maps)
+    own = [_map_ends(values) for values in maps]
+    return {
+        "common": {
+            "pictures": map_pictures(maps, *common),
+            "ends": [_end_texts(*common)] * len(maps),
+        },
+        "own": {
+            "pictures": [
+                _map_picture(values, *ends)
+                for values, ends in zip(maps, own, strict=True)
+            ],
+            "ends": [_end_texts(*ends) for ends in own],
+        },
+    }
+
+
+def _map_ends(maps: np.ndarray) -> tuple[float, float]:
+    low, high = np.percentile(maps, [100 - MAP_PERCENTILE, MAP_PERCENTILE])
+    return min(0.0, float(low)), float(high)
+
+
+def _end_texts(low: float, high: float) -> list[str]:
+    return [f"{low:.4g}", f"{high:.4g}"]
 
 
 def _resampled(audio: np.ndarray, sr: float) -> np.ndarray:

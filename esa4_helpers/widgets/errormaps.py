@@ -14,12 +14,16 @@ from ._shared import (
     check_maps,
     map_pictures,
     render,
+    scaled_maps,
     sound_data,
 )
 
 
 class ErrorMapViewer(Widget):
     """What went into an autoencoder, what came out, and the error, with the sound.
+
+    The colours of the error end at the 99.5th percentile of all clips, or of the clip
+    that is shown.
 
     Parameters
     ----------
@@ -72,20 +76,21 @@ class ErrorMapViewer(Widget):
         errors = _check_like(S, errors, "errors")
         if errors.min() < 0:
             raise ValueError(f"errors must be 0 or more, got {errors.min():.4g}")
-        error_range = (0.0, float(errors.max()))
         pictures = {
             "spectrogram": map_pictures(S, *DB_RANGE),
             "reconstruction": map_pictures(rebuilt, *DB_RANGE),
-            "error": map_pictures(errors, *error_range),
         }
-        data = sound_data(dataset, gain_db) | {"names": dataset.names} | pictures
+        maps = scaled_maps(errors)
+        data = sound_data(dataset, gain_db) | pictures
+        data |= {"names": dataset.names, "maps": maps}
         self.html = render(
             "errormaps",
             id=self.id,
             names=dataset.names,
             first={what: shown[0] for what, shown in pictures.items()},
+            first_error=maps["common"]["pictures"][0],
+            first_ends=maps["common"]["ends"][0],
             db_range=DB_RANGE,
-            error_range=error_range,
             data=data,
         )
 

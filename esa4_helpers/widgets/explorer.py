@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 from sklearn.metrics import confusion_matrix
 
+from .._checks import check_number
 from ..datasets import Dataset
 from ..evaluation import alarm_report, auc
 from ..plotting import plot_scores
@@ -25,9 +26,9 @@ from ._shared import (
     check_maps,
     check_scores,
     figure_picture,
-    map_pictures,
     plain,
     render,
+    scaled_maps,
     sound_data,
     spectrogram_pictures,
     svg_points,
@@ -36,17 +37,27 @@ from ._shared import (
 
 # The axis, in units of its drawing. A dot is as wide as a finger needs.
 _WIDTH, _MARGIN, _DOT = 340, 18, 26
-# Heights of the title above a band of dots, and of the space below them.
-_TITLE, _SPACE = 20, 4
+# Above and below each band of dots.
+_SPACE = 4
+# Where scores reach this many times further than the normal clips lie apart, these would
+# be one heap: the axis then is stretched around them.
+_FAR = 20
+# What a letter and a line of text take.
+_LETTER, _LINE = 7, 15
 
 
 class ThresholdExplorer(Widget):
     """The scores of all clips, with a threshold to move.
 
     A clip raises an alarm if its score is above the threshold, as in
-    `alarm_report`, which computes the numbers. The steps of the threshold lie
-    between neighbouring scores and beyond both ends, so that each outcome that is
-    possible can be reached.
+    `alarm_report`, which computes the numbers. The line can be dragged, and follows a
+    click on the axis or on a point of the ROC curve. The keyboard's steps lie between
+    neighbouring scores and beyond both ends, so that each outcome that is possible
+    can be reached, and on the named thresholds.
+
+    The detector whose AUC is the nearest below 1 comes first: there is something to
+    gain. Where some scores are very far from those of the normal clips, the axis is
+    linear near these and logarithmic further out.
 
     Parameters
     ----------
@@ -55,7 +66,10 @@ class ThresholdExplorer(Widget):
     scores : mapping of str to array of shape (n_clips,)
         The anomaly scores of each detector, higher for more anomalous.
     maps : mapping of str to array of shape (n_clips, n_mels, n_frames), optional
-        Anomaly maps of some of the detectors.
+        Anomaly maps of some of the detectors. Their colours end at the 99.5th
+        percentile of all clips, or of the clip that is shown.
+    thresholds : mapping of str to mapping of str to float, optional
+        For some of the detectors, thresholds by their names, to go to at a press.
     id : str
         The widget's id in the page, a different one for each.
     gain_db : float
@@ -65,8 +79,8 @@ class ThresholdExplorer(Widget):
     Raises
     ------
     ValueError
-        If shapes disagree, there is no detector or not both kinds of clips, a map
-        is of an unknown detector, a number is not finite, a clip is beyond [-1, 1]
+        If shapes disagree, there is no detector or not both kinds of clips, a map or
+        a threshold is of an unknown detector, a number is not finite, a clip is beyond [-1, 1]
         after the gain, or the id is no plain word.
     TypeError
         If something is of another type than above.
@@ -85,6 +99,7 @@ class ThresholdExplorer(Widget):
         scores: Mapping[str, ArrayLike],
         maps: Mapping[str, ArrayLike] | None = None,
         *,
+        thresholds: Mapping[str, Mapping[str, float]] | None = None,
         id: str = "explorer",
         gain_db: float = 0.0,
     ) -> None:
@@ -92,9 +107,15 @@ class ThresholdExplorer(Widget):
         dataset = check_dataset(dataset)
         scores = check_scores(scores, dataset)
         maps = _check_maps({} if maps is None else maps, scores, len(dataset))
+        named = _check_thresholds({} if thresholds is None else thresholds, scores)
+        scores = _imperfect_first(dataset.is_anomaly, scores)
         pictures = spectrogram_pictures(dataset)
+        axes = {
+            detector: _Axis(dataset.is_anomaly, values, named.get(detector, {}))
+            for detector, values in scores.items()
+        }
         detectors = [
-            _detector_data(dataset, values, maps.get(detector))
+            _detector_data(dataset, values, axes[detector], maps.get(detector))
             for detector, values in scores.items()
         ]
         data = sound_data(dataset, gain_db) | {
@@ -102,14 +123,18 @@ class ThresholdExplorer(Widget):
             "pictures": pictures,
             "detectors": detectors,
             "width": _WIDTH,
+            "margin": _MARGIN,
         }
         self.html = render(
             "explorer",
             id=self.id,
             still=_still(dataset.is_anomaly, scores),
             detectors=list(scores),
-            axes=[_axis(dataset, values) for values in scores.values()],
+            axes=[
+                _drawing(dataset, values, axes[name]) for name, values in scores.items()
+            ],
             width=_WIDTH,
+            margin=_MARGIN,
             dot_radius=_DOT // 2,
             picture=pictures[0],
             has_maps=bool(maps),
@@ -121,16 +146,45 @@ class ThresholdExplorer(Widget):
 def _check_maps(
     maps: Mapping[str, ArrayLike], scores: Mapping[str, np.ndarray], n_clips: int
 ) -> dict[str, np.ndarray]:
-    unknown = set(check_mapping(maps, "maps")) - set(scores)
-    if unknown:
-        raise ValueError(
-            f"maps must be of detectors in scores, {sorted(scores)}, "
-            f"got one of {sorted(unknown)[0]!r}"
-        )
+    _check_detectors(maps, "maps", scores)
     return {
         detector: check_maps(values, f"maps[{detector!r}]", n_clips)
         for detector, values in maps.items()
     }
+
+
+def _check_thresholds(
+    thresholds: Mapping[str, Mapping[str, float]], scores: Mapping[str, np.ndarray]
+) -> dict[str, dict[str, float]]:
+    _check_detectors(thresholds, "thresholds", scores)
+    checked = {}
+    for detector, named in thresholds.items():
+        what = f"thresholds[{detector!r}]"
+        checked[detector] = {
+            name: float(check_number(value, f"{what}[{name!r}]"))
+            for name, value in check_mapping(named, what).items()
+        }
+    return checked
+
+
+def _check_detectors(
+    values: Mapping[str, Any], name: str, scores: Mapping[str, np.ndarray]
+) -> None:
+    unknown = set(check_mapping(values, name)) - set(scores)
+    if unknown:
+        raise ValueError(
+            f"{name} must be of detectors in scores, {sorted(scores)}, "
+            f"got one of {sorted(unknown)[0]!r}"
+        )
+
+
+def _imperfect_first(
+    is_anomaly: np.ndarray, scores: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Sort detectors by their AUC from high to low, but put the perfect ones last."""
+    aucs = {detector: auc(is_anomaly, values) for detector, values in scores.items()}
+    order = sorted(scores, key=lambda detector: (aucs[detector] == 1, -aucs[detector]))
+    return {detector: scores[detector] for detector in order}
 
 
 # Each threshold, and what it leads to.
@@ -153,42 +207,95 @@ def _thresholds(scores: np.ndarray) -> list[float]:
     ]
 
 
+class _Axis:
+    """Where a detector's scores and thresholds are drawn. The script reckons alike."""
+
+    def __init__(
+        self, is_anomaly: np.ndarray, scores: np.ndarray, named: dict[str, float]
+    ) -> None:
+        self.named = named
+        self.thresholds = _thresholds(scores)
+        self.stops = sorted({*self.thresholds, *named.values()})
+        self.ends = self.stops[0], self.stops[-1]
+        normal = scores[~is_anomaly]
+        self.centre = float(np.median(normal))
+        # Halves, as the difference of two very large numbers may be infinite.
+        apart = float(np.max(normal) / 2 - np.min(normal) / 2)
+        reach = self.ends[1] / 2 - self.ends[0] / 2
+        self.stretch = apart if 0 < apart < reach / _FAR else None
+
+    def place_of(self, score: ArrayLike) -> np.ndarray:
+        low, high = self._bend(np.array(self.ends))
+        share = (self._bend(np.asarray(score)) - low) / (high - low)
+        return np.round(_MARGIN + (_WIDTH - 2 * _MARGIN) * share, 1)
+
+    def _bend(self, score: np.ndarray) -> np.ndarray:
+        if self.stretch is None:
+            return score / 2
+        return np.arcsinh((score - self.centre) / self.stretch)
+
+    def ticks(self) -> list[dict[str, Any]]:
+        """Round numbers, as many as there is room for."""
+        if self.stretch is None:
+            wanted = MaxNLocator(5).tick_values(*self.ends)
+        else:
+            decades = 10.0 ** np.arange(-3, 16)
+            wanted = [0.0, *(sign * d for d in decades[::-1] for sign in (1, -1))]
+        ticks = []
+        for number in wanted:
+            place, text = float(self.place_of(number)), f"{number:g}"
+            room = _LETTER * (len(text) + 1)
+            if self.ends[0] <= number <= self.ends[1] and all(
+                abs(place - tick["x"]) >= room for tick in ticks
+            ):
+                ticks.append({"x": place, "text": text})
+        return ticks
+
+    def marks(self) -> list[dict[str, Any]]:
+        """The named thresholds; names that would overlap go into lines of their own."""
+        marks, ends = [], []
+        for name, value in sorted(self.named.items(), key=lambda item: item[1]):
+            place = float(self.place_of(value))
+            half = _LETTER * len(name) / 2
+            middle = float(np.clip(place, half, max(half, _WIDTH - half)))
+            free = (i for i, end in enumerate(ends) if middle - half >= end + _LETTER)
+            line = next(free, len(ends))
+            ends[line : line + 1] = [middle + half]
+            marks.append({"x": place, "name": name, "middle": middle, "line": line})
+        return marks
+
+
 def _detector_data(
-    dataset: Dataset, scores: np.ndarray, maps: np.ndarray | None
+    dataset: Dataset, scores: np.ndarray, axis: _Axis, maps: np.ndarray | None
 ) -> dict[str, Any]:
     """Everything about one detector that the script shows on demand."""
-    thresholds = _thresholds(scores)
-    place = _axis_scale(thresholds)
     cuts = [
-        _cut(dataset.is_anomaly, scores, threshold, place) for threshold in thresholds
+        _cut(dataset.is_anomaly, scores, threshold) for threshold in axis.thresholds
     ]
     data = {
         "auc": two_digits(auc(dataset.is_anomaly, scores)),
         "roc": svg_points([cut["point"] for cut in cuts]),
         "cuts": cuts,
+        "values": np.unique(scores).tolist(),
+        "stops": axis.stops,
+        "first": next(iter(axis.named.values()), axis.thresholds[len(cuts) // 2]),
+        "ends": axis.ends,
+        "centre": axis.centre,
+        "stretch": axis.stretch,
         "dots": _dot_texts(dataset, scores),
     }
-    if maps is None:
-        return data
-    low, high = min(0.0, maps.min()), maps.max()
-    return data | {
-        "maps": map_pictures(maps, low, high),
-        "mapends": [f"{low:.4g}", f"{high:.4g}"],
-    }
+    return data if maps is None else data | {"maps": scaled_maps(maps)}
 
 
 def _cut(
-    is_anomaly: np.ndarray,
-    scores: np.ndarray,
-    threshold: float,
-    place: Callable[[float], float],
+    is_anomaly: np.ndarray, scores: np.ndarray, threshold: float
 ) -> dict[str, Any]:
-    """What one threshold leads to, as texts for the tables and places to draw."""
+    """What one threshold leads to, as texts for the tables and a point to draw."""
     report = alarm_report(is_anomaly, scores, threshold)
     counts = confusion_matrix(is_anomaly, scores > threshold, labels=[False, True])
     (quiet, false_alarms), (missed, found) = counts.tolist()
     return {
-        "x": place(threshold),
+        "at": threshold,
         "point": [report["false_alarm_rate"], report["recall"]],
         "texts": {name: two_digits(value) for name, value in report.items()}
         | {
@@ -196,10 +303,9 @@ def _cut(
             "false_alarms": str(false_alarms),
             "missed": str(missed),
             "found": str(found),
-            "threshold_text": f"{threshold:.4g}",
         },
         "summary": (
-            f"threshold {threshold:.4g}: {found} of {found + missed} abnormal clips found, "
+            f"{found} of {found + missed} abnormal clips found, "
             f"{false_alarms} of {false_alarms + quiet} normal clips raise a false alarm"
         ),
     }
@@ -208,11 +314,9 @@ def _cut(
 # The drawing of the scores.
 
 
-def _axis(dataset: Dataset, scores: np.ndarray) -> dict[str, Any]:
+def _drawing(dataset: Dataset, scores: np.ndarray, axis: _Axis) -> dict[str, Any]:
     """Where one detector's scores go: a band for each class, above a common axis."""
-    thresholds = _thresholds(scores)
-    place = _axis_scale(thresholds)
-    places = np.array([place(score) for score in scores])
+    places = axis.place_of(scores)
     texts = _dot_texts(dataset, scores)
     bands, top = [], 0
     for abnormal in (False, True):
@@ -222,25 +326,25 @@ def _axis(dataset: Dataset, scores: np.ndarray) -> dict[str, Any]:
             {
                 "clip": clip,
                 "x": places[clip],
-                "y": top + _TITLE + _DOT * (lane + 0.5),
+                "y": top + _SPACE + _DOT * (lane + 0.5),
                 "text": texts[clip],
             }
             for clip, lane in zip(clips, lanes, strict=True)
         ]
         bands.append({"abnormal": abnormal, "top": top, "dots": dots})
-        top += _TITLE + _DOT * (int(lanes.max()) + 1) + _SPACE
-    ticks = [
-        {"x": place(tick), "text": f"{tick:g}"}
-        for tick in MaxNLocator(5).tick_values(thresholds[0], thresholds[-1])
-        if thresholds[0] <= tick <= thresholds[-1]
-    ]
-    return {"bands": bands, "height": top, "ticks": ticks}
-
-
-def _axis_scale(thresholds: list[float]) -> Callable[[float], float]:
-    """Return a function from scores to places on the axis."""
-    ends, places = (thresholds[0], thresholds[-1]), (_MARGIN, _WIDTH - _MARGIN)
-    return lambda value: round(float(np.interp(value, ends, places)), 1)
+        top += _DOT * (int(lanes.max()) + 1) + 2 * _SPACE
+    marks = axis.marks()
+    n_lines = max((mark["line"] + 1 for mark in marks), default=0)
+    return {
+        "bands": bands,
+        "height": top,
+        "ticks": axis.ticks(),
+        "marks": marks,
+        "marks_height": _LINE * n_lines,
+        "line_height": _LINE,
+        "presets": axis.named,
+        "stretched": axis.stretch is not None,
+    }
 
 
 def _dot_texts(dataset: Dataset, scores: np.ndarray) -> list[str]:

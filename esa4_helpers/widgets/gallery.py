@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import product
+from math import floor, log10
 from typing import Any
 
 import numpy as np
@@ -25,14 +27,17 @@ from ._shared import (
 class ClipGallery(Widget):
     """All clips as small spectrograms, to play and to sort.
 
-    Training and test clips, normal and abnormal ones, stand in groups of their own.
+    By name, training and test clips, normal and abnormal ones, stand in groups of
+    their own, and train_2 before train_10. By a number, all clips are one list, and
+    each says what it is.
 
     Parameters
     ----------
     dataset : Dataset
         The clips.
     sort_keys : mapping of str to array of shape (n_clips,), optional
-        Numbers to sort the clips by, such as their level in dB.
+        Numbers to sort the clips by. A unit in brackets at the end of a key, as in
+        ``"RMS level (dB)"``, is shown after each number.
     id : str
         The widget's id in the page, a different one for each.
     gain_db : float
@@ -67,13 +72,14 @@ class ClipGallery(Widget):
         dataset = check_dataset(dataset)
         keys = {} if sort_keys is None else sort_keys
         keys = check_numbers(keys, "sort_keys", len(dataset))
-        sorts = [_by_name(dataset.names), *map(_by_number, keys.values())]
+        sorts = [_by_name(dataset.names), *map(_by_number, keys, keys.values())]
         data = sound_data(dataset, gain_db) | {"sorts": sorts}
         self.html = render(
             "gallery",
             id=self.id,
             names=dataset.names,
             groups=_groups(dataset),
+            is_anomaly=dataset.is_anomaly.tolist(),
             sort_options=["name", *(f"{key} (low to high)" for key in keys)],
             pictures=spectrogram_pictures(dataset),
             db_range=DB_RANGE,
@@ -95,10 +101,31 @@ def _groups(dataset: Dataset) -> dict[str, list[int]]:
 
 
 def _by_name(names: Sequence[str]) -> dict[str, list[Any]]:
-    order = sorted(range(len(names)), key=names.__getitem__)
-    return {"order": order, "values": [""] * len(names)}
+    order = sorted(range(len(names)), key=lambda clip: _natural(names[clip]))
+    return {"order": order}
 
 
-def _by_number(numbers: np.ndarray) -> dict[str, list[Any]]:
+def _natural(name: str) -> tuple[list[str | int], str]:
+    """What to sort a name by, so that 2 comes before 10."""
+    # Texts and numbers alternate, so that like is always compared with like.
+    parts = re.split(r"([0-9]+)", name)
+    parts[1::2] = map(int, parts[1::2])
+    return parts, name
+
+
+def _by_number(key: str, numbers: np.ndarray) -> dict[str, list[Any]]:
+    unit = re.search(r"\(([^()]+)\)$", key)
+    after = f" {unit[1]}" if unit else ""
     order = np.argsort(numbers, kind="stable").tolist()
-    return {"order": order, "values": [f"{number:.4g}" for number in numbers]}
+    style = _style(float(np.abs(numbers).max()))
+    values = [f"{number:{style}}{after}" for number in numbers]
+    return {
+        "order": order,
+        "values": [value.replace("-", "\N{MINUS SIGN}") for value in values],
+    }
+
+
+def _style(largest: float) -> str:
+    """How to write all numbers of a key, so that the largest has three digits."""
+    decimals = 2 - floor(log10(largest)) if largest else 0
+    return f".{max(decimals, 0)}f" if -4 < decimals < 6 else ".3g"

@@ -15,6 +15,7 @@ from ..datasets import Dataset
 from ..evaluation import auc
 from ..plotting import plot_roc
 from ._shared import (
+    DB_RANGE,
     Widget,
     check_dataset,
     check_id,
@@ -23,6 +24,7 @@ from ._shared import (
     plain,
     render,
     sound_data,
+    spectrogram_pictures,
     svg_points,
     two_digits,
 )
@@ -30,12 +32,17 @@ from ._shared import (
 # The browser goes through all ways to guess; so many take it a blink.
 _MOST_WAYS = 200_000
 
+# As wide as a curve is drawn.
+_SHIFT = 0.0125
+
 
 class ListeningTest(Widget):
     """You against the detectors: rate the test clips by ear, then compare.
 
     The training clips can be heard first. The test clips come without a name, in an
-    order that the browser draws anew each time. Nothing is stored or sent.
+    order that the browser draws anew each time; who has heard most of each can compare
+    and sees clip by clip what it was. Ratings survive a reload, and are forgotten when
+    the tab is closed. Nothing is sent.
 
     Parameters
     ----------
@@ -89,6 +96,11 @@ class ListeningTest(Widget):
             "duration": train_sounds["duration"],
             "sounds": train_sounds["sounds"] + test_sounds["sounds"],
             "is_anomaly": test.is_anomaly.tolist(),
+            "pictures": spectrogram_pictures(test),
+            "scores": [
+                [_score_text(name, values, clip) for name, values in scores.items()]
+                for clip in range(len(test))
+            ],
         }
         self.html = render(
             "listening",
@@ -97,9 +109,10 @@ class ListeningTest(Widget):
             n_train=len(train),
             n_test=len(test),
             detectors=[
-                _detector(name, test.is_anomaly, values)
-                for name, values in scores.items()
+                _detector(name, test.is_anomaly, values) | {"shift": _shift(number)}
+                for number, (name, values) in enumerate(scores.items())
             ],
+            db_range=DB_RANGE,
             data=data,
         )
 
@@ -131,6 +144,16 @@ def _detector(name: str, is_anomaly: np.ndarray, scores: np.ndarray) -> dict[str
         "auc": two_digits(auc(is_anomaly, scores)),
         "roc": svg_points(np.column_stack([false_alarms, recall])),
     }
+
+
+def _shift(number: int) -> float:
+    """How far to move a curve to the right and down, so that none hides another."""
+    return _SHIFT * (number // 2 + 1) * (-1) ** number
+
+
+def _score_text(name: str, scores: np.ndarray, clip: int) -> str:
+    rank = 1 + int((scores > scores[clip]).sum())
+    return f"{name}: {scores[clip]:.4g} (rank {rank})"
 
 
 def _still(is_anomaly: np.ndarray, scores: dict[str, np.ndarray]) -> str:

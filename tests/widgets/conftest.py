@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 from browser import chromium, complaints
 
-from .pages import MAKERS
+from .pages import MAKERS, SCRIPTS
 
 # Opening a page of one's own takes longer than most tests: who changes nothing for good
 # shares one with its neighbours.
@@ -61,3 +61,17 @@ def shared(browser) -> Iterator[Callable]:
     """As `show`, for pages that the tests of one file share."""
     with opening(browser) as show:
         yield show
+
+
+@pytest.fixture(scope="module")
+def browser_script(shared) -> Callable:
+    """Evaluate an expression beside the functions of all scripts."""
+    page = shared()
+    scripts = "\n".join(path.read_text(encoding="utf-8") for path in SCRIPTS)
+
+    def evaluate(expression: str, argument: object = None):
+        return page.evaluate(
+            f"(argument) => {{ {scripts}; return {expression}; }}", argument
+        )
+
+    return evaluate

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,11 +17,15 @@ from esa4_helpers import (
     ListeningTest,
     ThresholdExplorer,
     make_synthetic_dataset,
+    widgets,
 )
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+STATIC = Path(widgets.__file__).parent / "static"
+# Those of the widgets, which all start by themselves.
+SCRIPTS = [path for path in sorted(STATIC.glob("*.js")) if path.name != "signal.js"]
 RANDOM = np.random.default_rng(0)
 # To be heard in a browser.
 CLIPS = make_synthetic_dataset(n_train=2, sr=16000)
@@ -38,6 +43,7 @@ SCORES = {
     "negative": -np.arange(10) / 3,
     "same": np.full(10, 1e16),
 }
+THRESHOLDS = {"negative": {"known": -2.5, "held out": -0.1, "far": 1.25}}
 MAPS = RANDOM.random((10, 8, 10))
 
 
@@ -47,7 +53,7 @@ def scores_for(dataset: Dataset) -> dict[str, np.ndarray]:
 
 def gallery(clips: Dataset = CLIPS, **changes: object) -> ClipGallery:
     age = np.arange(len(clips))[::-1] % 5 - 2.0
-    return ClipGallery(**{"dataset": clips, "sort_keys": {"age": age}} | changes)
+    return ClipGallery(**{"dataset": clips, "sort_keys": {"age (s)": age}} | changes)
 
 
 def explorer(clips: Dataset = CLIPS, **changes: object) -> ThresholdExplorer:
@@ -56,6 +62,7 @@ def explorer(clips: Dataset = CLIPS, **changes: object) -> ThresholdExplorer:
         "dataset": test,
         "scores": scores_for(test),
         "maps": {"negative": MAPS[: len(test)]},
+        "thresholds": THRESHOLDS,
     }
     return ThresholdExplorer(**arguments | changes)
 
@@ -134,14 +141,20 @@ def texts(page: Page, selector: str) -> list[str]:
     return page.locator(selector).all_text_contents()
 
 
+def play_fast(page: Page, id: str = "listening") -> None:
+    """Let a widget's clips take a sixteenth of their time."""
+    page.evaluate(f"document.querySelector('#{id} audio').defaultPlaybackRate = 16")
+
+
 def hear_all(page: Page) -> None:
-    """Start each clip of the listening test, the next once the last one counts."""
+    """Play each clip of the listening test, the next once the last one counts."""
+    play_fast(page)
     page.evaluate(
         """async () => {
             const status = document.querySelector("[data-part=status]");
-            for (const button of document.querySelectorAll("[data-row] button")) {
+            for (const _ of document.querySelectorAll("[data-row]")) {
                 const before = status.textContent;
-                button.click();
+                document.querySelector("[data-part=next]").click();
                 while (status.textContent === before) await new Promise(requestAnimationFrame);
             }
         }"""

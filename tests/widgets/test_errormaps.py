@@ -1,10 +1,28 @@
 from __future__ import annotations
 
+import base64
+import io
+
 import numpy as np
 import pytest
 from bs4 import BeautifulSoup
+from matplotlib import colormaps
+from PIL import Image
 
-from .pages import FEW, MAPS, TEST, address_of, errormaps, heads, heard, wait_for_sound
+from esa4_helpers.widgets._shared import scaled_maps
+
+from .pages import (
+    FEW,
+    MAPS,
+    RANDOM,
+    TEST,
+    address_of,
+    errormaps,
+    heads,
+    heard,
+    texts,
+    wait_for_sound,
+)
 
 FOUR = MAPS[:4]
 
@@ -12,9 +30,67 @@ FOUR = MAPS[:4]
 def test_its_colours_mean_the_same_as_in_the_other_widgets():
     page = BeautifulSoup(errormaps(FEW)._repr_html_(), "html.parser")
     scales = [scale.text for scale in page.select(".esa4-scale")]
-    largest = ((2 * FOUR - 1) ** 2).max()
-    ends = ["-80  -10 dB", "-80  -10 dB", f"0  {largest:.4g} squared error"]
+    end = np.percentile((2 * FOUR - 1) ** 2, 99.5)
+    ends = ["-80  -10 dB", "-80  -10 dB", f"0  {end:.4g} squared error"]
     assert scales == ends
+    assert "Its colours end at the 99.5th percentile of all clips" in " ".join(
+        page.text.split()
+    )
+
+
+def pixels(address: str) -> np.ndarray:
+    """The colours of a picture, low frequencies first."""
+    png = base64.b64decode(address.removeprefix("data:image/png;base64,"))
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))[::-1]
+
+
+def coloured(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    shares = np.clip((values - low) / (high - low), 0, 1)
+    return np.round(255 * colormaps["magma"](np.round(255 * shares) / 255)[..., :3])
+
+
+def test_one_bright_cell_does_not_blacken_the_maps():
+    maps = RANDOM.random((3, 20, 40))
+    maps[0] *= 0.1
+    maps[1, 3, 4] = 1000
+    drawn = scaled_maps(maps)
+    for i, values in enumerate(maps):
+        common = coloured(values, 0, np.percentile(maps, 99.5))
+        own = coloured(values, 0, np.percentile(values, 99.5))
+        assert np.abs(pixels(drawn["common"]["pictures"][i]) - common).max() <= 1
+        assert np.abs(pixels(drawn["own"]["pictures"][i]) - own).max() <= 1
+    assert pixels(drawn["own"]["pictures"][0]).mean() > 80
+
+
+def test_maps_of_a_single_value_can_be_drawn():
+    drawn = scaled_maps(np.zeros((2, 4, 5)))
+    assert drawn["own"]["ends"] == [["0", "0"]] * 2
+
+
+def test_scales_can_be_switched(shared, fragments):
+    page = shared(fragments["errormaps"])
+    drawn = scaled_maps((2 * MAPS - 1) ** 2)
+    page.get_by_label("Clip").select_option(index=3)
+    scale = page.get_by_label("Colours of the map")
+    for press, kind, words in (
+        ("ArrowDown", "own", "this clip"),
+        ("ArrowUp", "common", "all clips"),
+    ):
+        scale.press(press)
+        shown = page.get_by_alt_text("Map of the error")
+        assert shown.get_attribute("src") == drawn[kind]["pictures"][3]
+        ends = texts(page, "[data-part=maplow], [data-part=maphigh]")
+        assert ends == drawn[kind]["ends"][3]
+        assert texts(page, "[data-part=cells]") == [words]
+
+
+def test_a_click_in_a_picture_seeks(shared, fragments):
+    page = shared(fragments["errormaps"])
+    box = page.locator("#errormaps img").last.bounding_box()
+    page.mouse.click(box["x"] + 0.6 * box["width"], box["y"] + 20)
+    wait_for_sound(page, "errormaps")
+    time = page.evaluate("document.querySelector('audio').currentTime")
+    assert 1.45 < time < 2.2
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import pytest
 from bs4 import BeautifulSoup
+
+from esa4_helpers.widgets.gallery import _by_number
 
 from .pages import (
     CLIPS,
@@ -18,6 +21,9 @@ from .pages import (
     wait_for_sound,
 )
 
+NAME = ".esa4-symbol + span"
+AGE = dict(zip(CLIPS.names, np.arange(len(CLIPS))[::-1] % 5 - 2.0, strict=True))
+
 
 @pytest.fixture(scope="module")
 def page(shared, fragments):
@@ -29,9 +35,9 @@ def groups_of(html: str) -> dict[str, list[str]]:
     page = BeautifulSoup(html, "html.parser")
     return {
         page.find(id=tiles["aria-labelledby"]).text: [
-            name.text for name in tiles.select("span[aria-hidden]")
+            name.text for name in tiles.select(NAME)
         ]
-        for tiles in page.find_all("ul")
+        for tiles in page.select("[data-group] ul")
     }
 
 
@@ -81,7 +87,7 @@ def test_bad_sort_keys_are_named(keys, error, message):
 def test_it_plays_one_clip_at_a_time(page, how):
     def choose(clip: int) -> None:
         tile = page.locator(f'[data-clip="{clip}"]')
-        tile.click() if how == "click" else tile.press(how)
+        tile.locator(NAME).click() if how == "click" else tile.press(how)
 
     choose(3)
     wait_for_sound(page, "gallery")
@@ -98,7 +104,7 @@ def test_it_plays_one_clip_at_a_time(page, how):
 
 
 def test_playhead_leaves_at_the_end(page):
-    page.locator('[data-clip="0"]').click()
+    page.locator('[data-clip="0"]').press("Enter")
     wait_for_sound(page, "gallery")
     page.evaluate("document.querySelector('audio').currentTime = 2.4")
     page.wait_for_function("document.querySelector('audio').ended")
@@ -106,23 +112,157 @@ def test_playhead_leaves_at_the_end(page):
     assert heads(page, "gallery") == []
 
 
-def test_it_sorts_each_group(page, fragments):
-    def names(group: int) -> list[str]:
-        return texts(page, f"#gallery-group-{group} + ul span[aria-hidden]")
+def test_it_sorts_all_clips_or_each_group(page, fragments):
+    def names(place: str) -> list[str]:
+        return texts(page, f"#gallery {place} {NAME}")
 
     groups = list(groups_of(fragments["gallery"]).values())
-    assert [names(i) for i in range(3)] == [sorted(group) for group in groups]
-    page.get_by_label("Sort by").select_option("age (low to high)")
-    age = dict(zip(CLIPS.names, np.arange(len(CLIPS))[::-1] % 5 - 2, strict=True))
-    assert [names(i) for i in range(3)] == [sorted(g, key=age.get) for g in groups]
-    shown = texts(page, "#gallery-group-1 + ul .esa4-value")
-    assert list(map(float, shown)) == sorted(age[name] for name in groups[1])
+    assert [names(f'[data-group="{i}"]') for i in range(3)] == groups
+    sort = page.get_by_label("Sort by")
+    sort.press("ArrowDown")
+    assert sort.locator("option:checked").text_content() == "age (s) (low to high)"
+    in_order = sorted(
+        chain(*groups), key=lambda name: (AGE[name], CLIPS.names.index(name))
+    )
+    assert names("[data-part=all]") == in_order
+    assert names("[data-group]") == []
+    assert page.locator(".esa4-heading:visible").count() == 0
+    shown = texts(page, "[data-part=all] .esa4-value")
+    assert shown == [
+        f"{AGE[name]:.2f} s".replace("-", "\N{MINUS SIGN}") for name in in_order
+    ]
+    kinds = {
+        (train, abnormal): f"{'training' if train else 'test'}, "
+        f"{'abnormal' if abnormal else 'normal'}"
+        for train in (True, False)
+        for abnormal in (True, False)
+    }
+    clips = [CLIPS.names.index(name) for name in in_order]
+    said = [text.strip() for text in texts(page, "[data-part=all] .esa4-kind")]
+    assert said == [kinds[CLIPS.is_train[i], CLIPS.is_anomaly[i]] for i in clips]
+    assert page.locator(".esa4-kind:visible").count() == len(CLIPS)
+    marks = page.locator("[data-part=all] .esa4-tile").evaluate_all(
+        "tiles => tiles.map((tile) => tile.querySelector('.esa4-abnormal') !== null)"
+    )
+    assert marks == [CLIPS.is_anomaly[i] for i in clips]
+    sort.select_option("name")
+    assert [names(f'[data-group="{i}"]') for i in range(3)] == groups
+    assert page.locator(".esa4-kind:visible").count() == 0
+
+
+def test_two_comes_before_ten(shared):
+    names = ["a_10", "a_2", "a_02", "a", "10"]
+    page = shared(gallery(replace(FEW, names=names))._repr_html_())
+    groups = [texts(page, f'[data-group="{i}"] {NAME}') for i in range(3)]
+    assert groups == [["10"], ["a_02", "a_10"], ["a", "a_2"]]
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "shown"),
+    [
+        (
+            "RMS level (dB)",
+            [-32.08, -5.0],
+            ["\N{MINUS SIGN}32.1 dB", "\N{MINUS SIGN}5.0 dB"],
+        ),
+        ("score", [-132.08, 0.5], ["\N{MINUS SIGN}132", "0"]),
+        ("f (max) (kHz)", [0.5, 0.25], ["0.500 kHz", "0.250 kHz"]),
+        ("length (s)", [12345.0, 2], ["12345 s", "2 s"]),
+        ("p (a) of", [1e-9, 0.0], ["1e\N{MINUS SIGN}09", "0"]),
+        ("large (m)", [1.5e7, 1.0], ["1.5e+07 m", "1 m"]),
+        ("nothing (m)", [0.0, 0.0], ["0 m", "0 m"]),
+    ],
+)
+def test_values_have_their_units(key, values, shown):
+    assert _by_number(key, np.array(values))["values"] == shown
+
+
+def test_it_is_one_tab_stop_with_arrow_keys(page):
+    page.get_by_label("Sort by").select_option("name")
+
+    def focused() -> str:
+        return page.evaluate("document.activeElement.dataset.clip")
+
+    in_order = page.locator(".esa4-tile").evaluate_all(
+        "tiles => tiles.map((tile) => tile.dataset.clip)"
+    )
+    page.get_by_label("Sort by").focus()
+    page.keyboard.press("Tab")
+    assert focused() == in_order[0]
+    for clip in in_order[1:]:
+        page.keyboard.press("ArrowRight")
+        assert focused() == clip
+    page.keyboard.press("ArrowRight")
+    assert focused() == in_order[-1]
+    page.keyboard.press("Home")
+    assert focused() == in_order[0]
+    page.keyboard.press("End")
+    page.keyboard.press("ArrowLeft")
+    assert focused() == in_order[-2]
+    # Where it was left, it is entered again; what follows is out of it.
+    page.keyboard.press("Shift+Tab")
+    assert page.evaluate("document.activeElement.localName") == "select"
+    page.keyboard.press("Tab")
+    assert focused() == in_order[-2]
+    assert page.locator('.esa4-tile[tabindex="0"]').count() == 1
+
+
+def test_arrow_keys_go_up_and_down_the_rows(page):
+    page.get_by_label("Sort by").select_option(index=1)
+    page.locator(".esa4-tile").first.focus()
+
+    def place() -> list[float]:
+        return page.evaluate(
+            """() => {
+                const { x, y } = document.activeElement.getBoundingClientRect();
+                return [x, y + scrollY];
+            }"""
+        )
+
+    x, y = place()
+    page.keyboard.press("ArrowDown")
+    below = place()
+    assert below[0] == x
+    assert below[1] > y
+    page.keyboard.press("ArrowUp")
+    assert place() == [x, y]
+    page.keyboard.press("ArrowUp")
+    assert place() == [x, y]
+
+
+@pytest.mark.parametrize("how", ["click", "tap"])
+def test_a_press_in_a_picture_seeks(shared, fragments, how):
+    page = shared(fragments["gallery"], has_touch=True)
+    picture = page.locator('[data-clip="4"] .esa4-picture')
+    box = picture.bounding_box()
+    for share in (0.7, 0.2):
+        place = {"x": share * box["width"], "y": box["height"] / 2}
+        getattr(picture, how)(position=place)
+        wait_for_sound(page, "gallery")
+        time, place = page.evaluate(
+            """async () => {
+                await new Promise(requestAnimationFrame);
+                const head = document.querySelector(".esa4-head:not([hidden])");
+                return [document.querySelector("audio").currentTime, head.style.left];
+            }"""
+        )
+        assert share * 2.5 - 0.02 <= time < share * 2.5 + 0.6
+        assert float(place[:-1]) == pytest.approx(100 * time / 2.5, abs=8)
+    assert heard(page, "gallery") == address_of(CLIPS, 4)
+    # Its name lets it pause there, and go on.
+    name = page.locator(f'[data-clip="4"] {NAME}')
+    getattr(name, how)()
+    page.wait_for_selector('[aria-pressed="true"]', state="detached")
+    paused = page.evaluate("document.querySelector('audio').currentTime")
+    getattr(name, how)()
+    wait_for_sound(page, "gallery")
+    assert page.evaluate("document.querySelector('audio').currentTime") >= paused
 
 
 def test_playhead_moves_steadily_or_in_jumps_where_that_is_wished(page):
     def places(motion: str) -> set[float]:
         page.emulate_media(reduced_motion=motion)
-        page.locator('[data-clip="1"]').click()
+        page.locator('[data-clip="1"]').press("Enter")
         seen = page.evaluate(
             """async () => {
                 const audio = document.querySelector("audio");
@@ -136,7 +276,7 @@ def test_playhead_moves_steadily_or_in_jumps_where_that_is_wished(page):
             }"""
         )
         # So that the next one starts from the beginning.
-        page.locator('[data-clip="2"]').click()
+        page.locator('[data-clip="2"]').press("Enter")
         return set(seen)
 
     half_second = 100 * 0.5 / 2.5

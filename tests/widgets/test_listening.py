@@ -5,10 +5,23 @@ from math import comb
 
 import numpy as np
 import pytest
+from browser import complaints
+from bs4 import BeautifulSoup
 
 from esa4_helpers import Dataset, auc, permutation_p_value
+from esa4_helpers.widgets._shared import spectrogram_pictures
 
-from .pages import CLIPS, FEW, SCORES, TEST, address_of, hear_all, listening, texts
+from .pages import (
+    CLIPS,
+    FEW,
+    SCORES,
+    TEST,
+    address_of,
+    hear_all,
+    listening,
+    play_fast,
+    texts,
+)
 
 N = len(TEST)
 
@@ -56,6 +69,12 @@ def test_no_listening_test_that_a_browser_could_not_count():
 
 
 RATINGS = ([90, 10, 50, 80, 50, 50, 20, 80, 0, 0], [50] * 10)
+STATUS = "[data-part=status]"
+
+
+def rate(page, row: int, rating: int) -> None:
+    page.locator(f'[data-row="{row + 1}"]').click()
+    page.locator("[data-part=rating]").fill(str(rating))
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +84,8 @@ def compared(shared, fragments):
     for ratings in RATINGS:
         page = shared(fragments["listening"])
         hear_all(page)
-        for row, rating in zip(page.locator("[data-row]").all(), ratings, strict=True):
-            row.get_by_role("slider").fill(str(rating))
+        for row, rating in enumerate(ratings):
+            rate(page, row, rating)
         page.get_by_role("button", name="Compare").click()
         pages.append(page)
     return pages
@@ -74,14 +93,14 @@ def compared(shared, fragments):
 
 def order_of(page) -> list[int]:
     return page.eval_on_selector_all(
-        "[data-row]", "rows => rows.map(row => Number(row.dataset.clip))"
+        "[data-reveal]", "tiles => tiles.map(tile => Number(tile.dataset.clip))"
     )
 
 
-@pytest.mark.parametrize("i", [0, 1])
+@pytest.mark.parametrize("i", range(len(RATINGS)))
 def test_it_agrees_with_python(compared, i):
     page, ratings = compared[i], RATINGS[i]
-    assert texts(page, "[data-row] output") == list(map(str, ratings))
+    assert texts(page, ".esa4-rated") == list(map(str, ratings))
     order = order_of(page)
     assert sorted(order) == list(range(N))
     is_anomaly = TEST.is_anomaly[order]
@@ -89,12 +108,45 @@ def test_it_agrees_with_python(compared, i):
     sentence = page.locator("[data-part=sentence]").text_content()
     assert f"Your AUC is {auc(is_anomaly, ratings):.2f}. There are 252 ways" in sentence
     assert f"in {round(p * 252)} of 252 ways: p = {p:.3f}." in sentence
-    truths = [text.endswith("was abnormal") for text in texts(page, ".esa4-truth")]
-    assert truths == list(is_anomaly)
     assert texts(page, "#listening td") == [
         f"{auc(is_anomaly, ratings):.2f}",
         *(f"{auc(TEST.is_anomaly, scores):.2f}" for scores in SCORES.values()),
     ]
+
+
+def test_it_reveals_clip_by_clip(compared):
+    page, ratings = compared[0], RATINGS[0]
+    pictures = spectrogram_pictures(TEST)
+    for tile, clip, rating in zip(
+        page.locator("[data-reveal]").all(), order_of(page), ratings, strict=True
+    ):
+        truth = "abnormal" if TEST.is_anomaly[clip] else "normal"
+        words = tile.locator("[data-truth]:visible").text_content()
+        assert words.strip() == f"was {truth}"
+        assert tile.locator(f".esa4-{truth}:visible").count() == 1
+        image = tile.locator("img")
+        assert image.get_attribute("src") == pictures[clip]
+        assert image.get_attribute("alt").endswith(f" was {truth}")
+        said = tile.locator(".esa4-said li").all_text_contents()
+        assert said == [
+            f"you: {rating}",
+            *(
+                f"{name}: {scores[clip]:.4g} (rank {1 + (scores > scores[clip]).sum()})"
+                for name, scores in SCORES.items()
+            ),
+        ]
+
+
+def test_curves_that_coincide_are_told_apart(fragments):
+    page = BeautifulSoup(
+        listening(FEW, scores=dict.fromkeys("abcdef", np.arange(4.0))).html,
+        "html.parser",
+    )
+    curves = page.select(".esa4-roc polyline[points]")
+    assert len({curve["points"] for curve in curves}) == 1
+    shifts = [curve["transform"] for curve in curves]
+    assert len({*shifts, "translate(0 0)"}) == 7
+    assert len({tuple(curve["class"]) for curve in curves}) == 4
 
 
 def test_each_button_plays_its_clip(compared):
@@ -113,41 +165,181 @@ def test_each_button_plays_its_clip(compared):
     expected = [address_of(train, i) for i in range(len(train))]
     assert played_by("[data-train]") == expected
     expected = [address_of(TEST, i) for i in order_of(page)]
-    assert played_by("[data-row] button") == expected
-
-
-def test_it_comes_in_another_order_each_time(compared):
-    first, second = map(order_of, compared)
-    assert first != second
+    assert played_by("[data-row]") == expected
+    assert played_by("[data-reveal] button") == expected
 
 
 def test_no_rating_changes_once_the_truth_is_out(compared):
-    controls = compared[0].locator("[data-row] input, [data-part=compare]")
-    assert controls.count() == N + 1
-    assert all(control.is_disabled() for control in controls.all())
+    page = compared[0]
+    page.locator('[data-row="3"]').click()
+    for part in ("rating", "compare"):
+        assert page.locator(f"[data-part={part}]").is_disabled()
+
+
+def test_a_new_try_is_in_a_new_order(compared):
+    page = compared[1]
+    before = order_of(page)
+    assert before != order_of(compared[0])
+    page.get_by_role("button", name="Try again").click()
+    assert page.locator("[data-part=results]").is_hidden()
+    assert page.locator("[data-reveal][data-clip]").count() == 0
+    assert texts(page, STATUS) == [f"Heard 0 of {N} clips."]
+    assert texts(page, ".esa4-rated") == ["\N{EN DASH}"] * N
+    hear_all(page)
+    page.get_by_role("button", name="Compare").click()
+    assert sorted(order_of(page)) == sorted(before)
+    assert order_of(page) != before
+
+
+def test_only_who_has_heard_a_clip_has_heard_it(show, fragments):
+    page = show(fragments["listening"])
+    page.evaluate(
+        """async () => {
+            const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+            const [one, two] = document.querySelectorAll("[data-row]");
+            for (let i = 0; i < 10; i++) {
+                one.click();
+                await pause(60);
+                two.click();
+                await pause(30);
+            }
+        }"""
+    )
+    assert texts(page, STATUS) == [f"Heard 0 of {N} clips."]
+    first = page.locator('[data-row="1"]')
+    assert "not yet heard" in first.get_attribute("aria-label")
+    # Half of it, with a pause: the bar says so, and it does not count.
+    page.evaluate("document.querySelector('audio').defaultPlaybackRate = 4")
+    at = "document.querySelector('audio').currentTime"
+    first.click()
+    page.wait_for_function(f"{at} > 1")
+    first.click()
+    assert page.evaluate(at) < 2
+    share = page.evaluate(at) / 2.5 / 0.8
+    bar = first.locator(".esa4-heard").evaluate("bar => parseFloat(bar.style.width)")
+    assert bar == pytest.approx(100 * share, abs=8)
+    assert texts(page, STATUS) == [f"Heard 0 of {N} clips."]
+    first.click()
+    page.locator(STATUS).get_by_text(f"Heard 1 of {N} clips.").wait_for()
+    assert page.evaluate(at) >= 1.9
+    assert ", heard," in first.get_attribute("aria-label")
+
+
+@pytest.fixture
+def open_file(browser, fragments, tmp_path):
+    """Open the listening test from a file, which a browser can reload."""
+    file = tmp_path / "page.html"
+    head = '<!doctype html><meta charset="utf-8"><title>Test</title>'
+    file.write_text(head + fragments["listening"], encoding="utf-8")
+    contexts, wrong = [], []
+
+    def open_file(script: str = ""):
+        contexts.append(browser.new_context())
+        contexts[-1].add_init_script(script)
+        page = contexts[-1].new_page()
+        page.set_default_timeout(10_000)
+        wrong.append(complaints(page))
+        page.goto(file.as_uri())
+        return page
+
+    yield open_file
+    for context in contexts:
+        context.close()
+    assert not any(wrong)
+
+
+def test_a_reload_keeps_ratings_and_results(open_file):
+    page = open_file()
+    assert page.locator("[data-part=rating]").is_disabled()
+    play_fast(page)
+    page.locator("[data-part=next]").click()
+    page.locator(STATUS).get_by_text(f"Heard 1 of {N} clips.").wait_for()
+    page.locator("[data-part=rating]").fill("73")
+    page.reload()
+    assert texts(page, STATUS) == [f"Heard 1 of {N} clips."]
+    assert texts(page, ".esa4-rated") == ["73", *["\N{EN DASH}"] * (N - 1)]
+    hear_rest = page.locator("[data-row]").all()[1:]
+    play_fast(page)
+    for i, row in enumerate(hear_rest):
+        # The next one is the next that was not heard yet.
+        page.locator("[data-part=next]").click()
+        assert row.get_attribute("aria-current") == "true"
+        page.locator(STATUS).get_by_text(f"Heard {i + 2} of {N} clips.").wait_for()
+    page.get_by_role("button", name="Compare").click()
+    order, sentence = order_of(page), texts(page, "[data-part=sentence]")
+    page.reload()
+    assert page.locator("[data-part=results]").is_visible()
+    assert order_of(page) == order
+    assert texts(page, "[data-part=sentence]") == sentence
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "Object.defineProperty(window, 'sessionStorage', {get() { throw Error('no'); }})",
+        "sessionStorage.setItem(`esa4:${location.pathname}#listening`, '{\"order\": [7]}')",
+    ],
+    ids=["no storage", "another test"],
+)
+def test_it_works_without_anything_stored(open_file, script):
+    page = open_file(script)
+    play_fast(page)
+    page.locator("[data-part=next]").click()
+    page.locator(STATUS).get_by_text(f"Heard 1 of {N} clips.").wait_for()
+    page.locator("[data-part=rating]").fill("73")
+    assert texts(page, ".esa4-rated")[0] == "73"
 
 
 def test_it_works_with_the_keyboard_alone(show, fragments):
     page = show(fragments["listening"])
-    compare = page.get_by_role("button", name="Compare")
+    play_fast(page)
+    keyboard = page.keyboard
+
+    def focused() -> str:
+        return page.evaluate(
+            "document.activeElement.ariaLabel ?? document.activeElement.textContent"
+        )
+
+    keyboard.press("Tab")
+    assert focused() == "Play the next normal clip"
+    keyboard.press("Tab")
     for i in range(len(CLIPS.train)):
-        page.keyboard.press("Tab")
-        focused = page.evaluate("document.activeElement.textContent")
-        assert focused == f"Play normal clip {i + 1}"
-    status = page.locator("[data-part=status]")
+        assert focused() == f"Play normal clip {i + 1}"
+        keyboard.press("ArrowRight")
+    keyboard.press("Tab")
+    assert focused() == "Play the next clip"
     for i in range(N):
-        assert compare.is_disabled()
-        page.keyboard.press("Tab")
-        page.keyboard.press("Enter")
-        status.get_by_text(f"Heard {i + 1} of {N} clips.").wait_for()
-        page.keyboard.press("Tab")
-        page.keyboard.press("End")
-        page.keyboard.press("ArrowLeft")
-    assert texts(page, "[data-row] output") == ["99"] * N
+        assert page.get_by_role("button", name="Compare").is_disabled()
+        keyboard.press("Enter")
+        page.locator(STATUS).get_by_text(f"Heard {i + 1} of {N} clips.").wait_for()
+        keyboard.press("Tab")
+        keyboard.press("Tab")
+        keyboard.press("End")
+        keyboard.press("ArrowLeft")
+        keyboard.press("Shift+Tab")
+        keyboard.press("Shift+Tab")
+    assert texts(page, ".esa4-rated") == ["99"] * N
     # What each clip is can't be found before.
-    assert page.locator("[data-row][data-clip]").count() == 0
-    page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
+    assert page.locator("[data-reveal][data-clip]").count() == 0
+    for _ in range(3):
+        keyboard.press("Tab")
+    keyboard.press("Enter")
     # Who can't see the result appear is taken to it.
     assert page.evaluate("document.activeElement.dataset.part") == "results"
     assert page.locator("[data-part=results]").is_visible()
+
+
+def test_it_fits_a_phone(show, fragments):
+    page = show(
+        fragments["listening"], viewport={"width": 390, "height": 800}, has_touch=True
+    )
+    top = page.locator("[data-part=nextnormal]").bounding_box()
+    last = page.locator("[data-part=compare]").bounding_box()
+    assert last["y"] + last["height"] - top["y"] < 800
+    play_fast(page)
+    page.locator("[data-part=next]").tap()
+    page.locator(STATUS).get_by_text(f"Heard 1 of {N} clips.").wait_for()
+    slider = page.locator("[data-part=rating]").bounding_box()
+    place = slider["x"] + slider["width"] - 9, slider["y"] + slider["height"] / 2
+    page.touchscreen.tap(*place)
+    assert int(texts(page, ".esa4-rated")[0]) > 95

@@ -1,4 +1,4 @@
-/* Sound: one clip at a time, in the whole page. */
+/* Sound: the clips of one widget, one at a time. */
 
 /** How much of a clip has been played, 0 to 1. Steps of half a second where the
  *  reader has asked for less motion. */
@@ -32,25 +32,46 @@ function makePlayer(root, data, show) {
     current = null;
   }
 
+  function choose(clip) {
+    if (clip === current) return;
+    stop();
+    current = clip;
+    audio.src = data.sounds[clip];
+  }
+
+  function play() {
+    // A promise that is broken when the reader pauses at once: no error.
+    audio.play().catch(tell);
+  }
+
   function toggle(clip) {
     if (clip === current && !audio.paused) {
       audio.pause();
       return;
     }
-    if (clip !== current) {
-      stop();
-      current = clip;
-      audio.src = data.sounds[clip];
+    choose(clip);
+    play();
+  }
+
+  /** Go on from some moment of a clip, a share of its duration. */
+  function seek(clip, share) {
+    choose(clip);
+    audio.currentTime = share * data.duration;
+    tell();
+    play();
+  }
+
+  /** How much of the current clip was really played, 0 to 1. */
+  function heard() {
+    let time = 0;
+    for (let i = 0; i < audio.played.length; i++) {
+      time += audio.played.end(i) - audio.played.start(i);
     }
-    for (const other of document.querySelectorAll(".esa4-widget audio")) {
-      if (other !== audio) other.pause();
-    }
-    // A promise that is broken when the reader pauses at once: no error.
-    audio.play().catch(tell);
+    return Math.min(time / data.duration, 1);
   }
 
   audio.addEventListener("play", follow);
   audio.addEventListener("pause", tell);
   audio.addEventListener("ended", tell);
-  return { toggle, stop };
+  return { toggle, seek, stop, heard };
 }

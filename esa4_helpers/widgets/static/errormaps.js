@@ -7,16 +7,30 @@ start("errormaps", ({ root, data, parts }) => {
     moveHeads(root, share, playing);
   });
 
-  function chooseClip() {
-    player.stop();
+  function showClip() {
     const clip = parts.clip.value;
-    for (const [what, image] of Object.entries(images)) {
-      image.src = data[what][clip];
+    for (const [what, image] of Object.entries(images)) image.src = data[what][clip];
+    showMap(parts, data.maps, clip);
+    for (const image of root.querySelectorAll("[data-what]")) {
       image.alt = `${image.dataset.what} of ${data.names[clip]}`;
     }
   }
 
-  parts.clip.addEventListener("change", chooseClip);
+  function choose() {
+    showClip();
+    save({ clip: parts.clip.value, scale: parts.scale.value });
+  }
+
+  parts.clip.addEventListener("change", player.stop);
+  parts.clip.addEventListener("change", choose);
+  parts.scale.addEventListener("change", choose);
   parts.play.addEventListener("click", () => player.toggle(parts.clip.value));
-  chooseClip();
+  onSeek(root, (moment) => player.seek(parts.clip.value, moment));
+  showClip();
+  const save = keepState(root, (state) => {
+    parts.clip.value = optionIn(state, "clip", parts.clip);
+    parts.scale.value = optionIn(state, "scale", parts.scale);
+    player.stop();
+    showClip();
+  });
 });
