@@ -60,6 +60,7 @@ from .widgets import (
     ClipPlayer,
     ErrorMapViewer,
     ListeningTest,
+    ResultTable,
     ThresholdExplorer,
 )
 
@@ -75,6 +76,7 @@ __all__ = [
     "LogMelSpectrogram",
     "MahalanobisDetector",
     "PoolOverTime",
+    "ResultTable",
     "ShrunkWhitening",
     "ThresholdExplorer",
     "TwoSidedDetector",
