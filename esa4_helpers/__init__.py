@@ -58,6 +58,7 @@ from .storage import load_detector, save_detector
 from .widgets import (
     ClipGallery,
     ClipPlayer,
+    ClipQuiz,
     ErrorMapViewer,
     ListeningTest,
     ResultTable,
@@ -68,6 +69,7 @@ __all__ = [
     "AutoencoderDetector",
     "ClipGallery",
     "ClipPlayer",
+    "ClipQuiz",
     "Dataset",
     "ErrorMapViewer",
     "GMMDetector",

@@ -86,7 +86,7 @@ class ResultTable:
             for row in rows.values()
         ]
         self._numeric = [
-            all(isinstance(row[column], (Real, type(None))) for row in rows.values())
+            all(_is_number(row[column]) or row[column] is None for row in rows.values())
             for column in columns
         ]
 
@@ -152,6 +152,10 @@ def _ends(pair: tuple[float, float]) -> tuple[float, float]:
     return low, high
 
 
+def _is_number(value: Value) -> bool:
+    return isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
+
+
 def _text(value: Value, format: str | None) -> str:
     if value is None or (isinstance(value, Real) and isnan(value)):
         return _NOTHING
@@ -159,7 +163,7 @@ def _text(value: Value, format: str | None) -> str:
         return "yes" if value else "no"
     if isinstance(value, str):
         return value
-    if not isinstance(value, Real):
+    if not _is_number(value):
         raise TypeError(f"a cell must hold a number or a text, got {value!r}")
     # The z is for a zero that was rounded from below.
     return f"{value:{format or ('d' if isinstance(value, Integral) else 'z.2f')}}"
@@ -167,7 +171,7 @@ def _text(value: Value, format: str | None) -> str:
 
 def _share(value: Value, ends: tuple[float, float] | None) -> float | None:
     """How much of the full colour a cell gets."""
-    if ends is None or isinstance(value, (str, bool, np.bool_, type(None))):
+    if ends is None or not _is_number(value):
         return None
     low, high = ends
     share = (float(value) - low) / (high - low)

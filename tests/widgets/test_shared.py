@@ -76,8 +76,8 @@ def test_a_widget_embeds_what_it_needs_and_no_more(fragments):
         | {"statistics.js", "listening.js", "diagrams.css", "listening.css"},
         "errormaps": common | {"playhead.js", "errormaps.js"},
     }
-    # A table has no id, and a test of its own.
-    used = set.union({"table.css"}, *embedded.values())
+    # Tables and quizzes have tests of their own.
+    used = set.union({"table.css", "quiz.css", "quiz.js"}, *embedded.values())
     assert used == {path.name for path in STATIC}
 
 

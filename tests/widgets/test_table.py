@@ -47,6 +47,12 @@ def test_text_form_aligns_numbers_to_the_right_and_texts_to_the_left():
     ]
 
 
+@pytest.mark.parametrize("yes", [True, np.bool_(True)])
+def test_yes_and_no_are_texts(yes):
+    rows = {"a": {"a long question": yes}, "b": {"a long question": None}}
+    assert repr(table(rows)).splitlines()[3] == "a         yes"
+
+
 def test_html_form_is_a_table_whose_headers_say_what_they_head():
     page = parsed(table())
     assert page.caption.text == "AUC"
