@@ -18,10 +18,45 @@
 # # Meet the valve: download, look, listen
 #
 # A valve in a factory opens and closes all day, and it clicks each time. One day
-# it sounds different. Can a computer notice, if all it has ever heard is the valve
-# in good health? That is *acoustic anomaly detection*, and this course builds two
-# detectors that do it. In this chapter we get the recordings and use our own ears
-# and eyes before any machine learning.
+# it sounds different. Would you notice?
+#
+# Two cells prepare this page. In Google Colab the first one installs the course's helper
+# functions, a small package called `esa4_helpers`; elsewhere it does nothing.
+
+# %% tags=["hide-input"]
+import sys
+
+if "google.colab" in sys.modules:
+    # %pip install --quiet "git+https://github.com/machinelistening/esa4"
+
+# %% [markdown]
+# The second has the libraries, the helpers of this chapter, and one look for all figures.
+
+# %% tags=["hide-input"]
+import matplotlib.pyplot as plt
+import numpy as np
+
+from esa4_helpers import (
+    ClipGallery, ClipPlayer, ClipQuiz, ResultTable, auc, level, load_dataset, peak_level,
+    set_style,
+)
+
+set_style()
+
+# %% [markdown]
+# Here are two clips of such a valve. All players on this page are turned up by the same
+# 18 dB, as the recordings are quiet.
+
+# %% tags=["listen", "nbval-ignore-output"]
+test = load_dataset().test
+pair = [np.argmin(test.is_anomaly), np.argmax(test.is_anomaly)]
+ClipQuiz(test, "In which one is something wrong?", clips=pair, gain_db=18,
+         answer="Listen for the click: in the faulty valve it is weak, or missing.")
+
+# %% [markdown]
+# Can a computer notice, too, if all it has ever heard is the valve in good health? That is
+# *acoustic anomaly detection*, and this course builds two detectors that do it. In this
+# chapter we get the recordings and use our own ears and eyes before any machine learning.
 #
 # **What you will learn**
 #
@@ -34,32 +69,6 @@
 # **What you need**: a little Python and numpy. No machine learning yet.
 #
 # **Time**: about 20 minutes.
-
-# %% [markdown]
-# ## Set up
-#
-# The course's helper functions live in a small package, `esa4_helpers`. In Google
-# Colab the next cell installs it. Anywhere else the cell does nothing: there, the
-# package was installed along with the course.
-
-# %%
-import sys
-
-if "google.colab" in sys.modules:
-    # %pip install --quiet "git+https://github.com/machinelistening/esa4"
-
-# %% [markdown]
-# Next come the libraries, the helpers of this chapter, and one look for all figures.
-
-# %%
-import matplotlib.pyplot as plt
-import numpy as np
-
-from esa4_helpers import (
-    ClipGallery, ClipPlayer, auc, level, load_dataset, peak_level, set_style,
-)
-
-set_style()
 
 # %% [markdown]
 # ## The problem
@@ -162,10 +171,9 @@ for title, part in (("training", train), ("test", test)):
 # %% [markdown]
 # ## Listen
 #
-# First two healthy clips from the training set. The recordings are quiet, so all
-# players here are turned up by the same 18 dB (a factor of 8 in pressure). The same
-# for all: turning each up to the same level would wipe out a difference that may
-# matter.
+# First two healthy clips from the training set. The 18 dB by which all players are turned
+# up are a factor of 8 in pressure, the same for all: turning each up to the same level
+# would wipe out a difference that may matter.
 
 # %% tags=["listen", "nbval-ignore-output"]
 for clip, name in zip(train.audio[:2], train.names):
@@ -191,7 +199,8 @@ time = np.arange(n_samples) / dataset.sr
 normal, abnormal = np.argmin(test.is_anomaly), np.argmax(test.is_anomaly)
 figure, axes = plt.subplots(2, 1, figsize=(5, 4), sharex=True, sharey=True)
 for ax, i, color in zip(axes, (normal, abnormal), ("#0072B2", "#D55E00")):
-    ax.plot(time, test.audio[i], color=color, linewidth=0.5)
+    # A hundred thousand points are lighter as pixels.
+    ax.plot(time, test.audio[i], color=color, linewidth=0.5, rasterized=True)
     ax.set(title=test.names[i], ylabel="pressure (full scale)")
 _ = axes[1].set_xlabel("time (s)")
 
@@ -213,10 +222,16 @@ _ = axes[1].set_xlabel("time (s)")
 # %%
 typical_level = np.median(peak_level(train.audio))
 baseline_scores = np.abs(peak_level(test.audio) - typical_level)
-for name, score in zip(test.names, baseline_scores):
-    print(f"{name:15} {score:5.1f} dB from the typical peak level")
+ResultTable(
+    {name: {"truth": kind, "distance (dB)": score}
+     for name, kind, score in zip(test.names, test.kinds, baseline_scores)},
+    "Distance from the typical peak level", corner="clip", formats=".1f",
+    shade={"distance (dB)": (0, baseline_scores.max())},
+)
 
 # %% [markdown]
+# The stronger a cell is coloured, the further its clip is from what is typical.
+#
 # To judge a detector by one number we use the **AUC**: the chance that an abnormal
 # clip, picked at random, scores higher than a normal one. A perfect detector has 1,
 # guessing gives 0.5. Chapter 3 shows where the name comes from.

@@ -17,9 +17,50 @@
 # %% [markdown]
 # # From clips to features: the log-mel spectrogram
 #
-# A clip is a row of a hundred thousand samples. Few detectors can learn anything from
-# so many numbers, of which each alone means nothing. In this chapter we turn clips
-# into *features*: fewer numbers, each of which says something about the sound.
+# Your ear tells a healthy valve from a faulty one within seconds. To a computer each clip
+# is a row of a hundred thousand numbers. Which numbers would tell the two apart?
+#
+# Two cells prepare this page; the first installs the helpers in Colab.
+
+# %% tags=["hide-input"]
+import sys
+
+if "google.colab" in sys.modules:
+    # %pip install --quiet "git+https://github.com/machinelistening/esa4"
+
+# %% [markdown]
+# The libraries, the helpers, and the clips of chapter 1.
+
+# %% tags=["hide-input"]
+import librosa
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.preprocessing import StandardScaler
+
+from esa4_helpers import (
+    ClipQuiz, PoolOverTime, ResultTable, load_dataset, log_mel_spectrogram,
+    plot_spectrogram, pool_over_time, set_style,
+)
+
+set_style()
+dataset = load_dataset()
+print(f"data set: {dataset.title}")
+
+# %% [markdown]
+# Listen to both, and look at their pictures while the line runs over them. If you could
+# keep one number of each clip, which would it be?
+
+# %% tags=["listen", "nbval-ignore-output"]
+test = dataset.test
+# The first of each sort: where is_anomaly is smallest, and where it is largest.
+pair = [np.argmin(test.is_anomaly), np.argmax(test.is_anomaly)]
+ClipQuiz(test, "Which numbers tell these two apart?", clips=pair, gain_db=18,
+         answer="Some that keep the click. This chapter finds out which do, and which don't.")
+
+# %% [markdown]
+# Few detectors can learn anything from all the numbers of a clip, of which each alone means
+# nothing. In this chapter we turn clips into *features*: fewer numbers, each of which says
+# something about the sound. The pictures above are the first step.
 #
 # **What you will learn**
 #
@@ -33,33 +74,6 @@
 # Fourier transform.
 #
 # **Time**: about 25 minutes.
-
-# %% [markdown]
-# ## Set up
-
-# %%
-import sys
-
-if "google.colab" in sys.modules:
-    # %pip install --quiet "git+https://github.com/machinelistening/esa4"
-
-# %% [markdown]
-# The libraries, the helpers, and the clips of chapter 1.
-
-# %%
-import librosa
-import matplotlib.pyplot as plt
-import numpy as np
-from sklearn.preprocessing import StandardScaler
-
-from esa4_helpers import (
-    PoolOverTime, load_dataset, log_mel_spectrogram, plot_spectrogram, pool_over_time,
-    set_style,
-)
-
-set_style()
-dataset = load_dataset()
-print(f"data set: {dataset.title}")
 
 # %% [markdown]
 # ## Four steps to a picture of sound
@@ -102,10 +116,7 @@ print("with a channel axis:", S_lecture[..., np.newaxis].shape)
 # to the right, pitch goes up, and brighter means more power.
 
 # %% mystnb={"image": {"alt": "Log-mel spectrograms up to 22 kHz of a normal and an abnormal clip, each relative to its own maximum. The normal one shows bright vertical lines, its clicks. In the abnormal one they are weaker or missing. Above 8 kHz both are dark."}}
-test = dataset.test
 S = log_mel_spectrogram(test.audio, test.sr, ref=np.max, top_db=80)
-# The first of each sort: where is_anomaly is smallest, and where it is largest.
-pair = np.argmin(test.is_anomaly), np.argmax(test.is_anomaly)
 figure, axes = plt.subplots(2, 1, figsize=(5, 5))
 for ax, i in zip(axes, pair):
     plot_spectrogram(S[i], test.sr, vmin=-80, vmax=0, title=test.names[i], ax=ax)
@@ -128,10 +139,12 @@ for ax, i in zip(axes, pair):
 train = dataset.train
 centres = librosa.mel_frequencies(128 + 2, fmax=dataset.sr / 2)[1:-1]
 click_bands = (centres > 4000) & (centres < 7500)
+variation = {}
 for title, ref in (("relative", np.max), ("absolute", 1.0)):
     S = log_mel_spectrogram(train.audio, train.sr, ref=ref)
     clicks = S[:, click_bands].max(axis=2).mean(axis=1)
-    print(f"{title}: the level of the clicks varies by {clicks.std():.1f} dB")
+    variation[title] = {"standard deviation (dB)": clicks.std()}
+ResultTable(variation, "How much the level of the clicks varies", corner="level", formats=".1f")
 
 # %% [markdown]
 # The same click on the same valve, and the relative level makes it vary more, since it
@@ -225,12 +238,14 @@ _ = axes[1].set_xlabel("frequency (Hz)")
 # what happened, and forbidden for *choosing* a method.
 
 # %%
+distances = {}
 for statistic in ("mean", "max"):
     X = pool_over_time(S, statistic)
     a, b = X[~test.is_anomaly], X[test.is_anomaly]
     spread = np.sqrt((a.var(axis=0, ddof=1) + b.var(axis=0, ddof=1)) / 2)
     distance = np.median(np.abs(a.mean(axis=0) - b.mean(axis=0)) / spread)
-    print(f"{statistic:4} over time: median distance {distance:.1f} spreads")
+    distances[statistic] = {"median distance (spreads)": distance}
+ResultTable(distances, "Normal and abnormal clips", corner="over time", formats=".1f")
 
 # %% [markdown]
 # The maximum sets the two sorts much further apart than the mean does.
@@ -242,10 +257,13 @@ for statistic in ("mean", "max"):
 # ([Guan et al. 2023](https://arxiv.org/abs/2305.03328)):
 
 # %%
+between = {}
 for decay in (1.0, 0.9, 0.0):
     X = pool_over_time(S, "gwrp", decay=decay)
-    to_mean, to_max = (np.abs(X - pool_over_time(S, s)).mean() for s in ("mean", "max"))
-    print(f"r = {decay}: {to_mean:4.1f} dB from the mean, {to_max:4.1f} dB from the maximum")
+    between[f"r = {decay}"] = {
+        f"to the {s} (dB)": np.abs(X - pool_over_time(S, s)).mean() for s in ("mean", "max")
+    }
+ResultTable(between, "Distance of GWRP", corner="weight", formats="z.1f")
 
 # %% [markdown]
 # *Percentiles* are another family:

@@ -17,10 +17,51 @@
 # %% [markdown]
 # # Model what is normal: a Gaussian mixture
 #
-# Each clip is now a point in a space with one axis for each feature. Normal clips form a
-# cloud. If we know the shape of that cloud, a new clip far outside of it is suspicious:
-# an *outlier*. This chapter models the cloud by a *Gaussian mixture model* (GMM), first
-# exactly as the lecture did, then one step further.
+# Five clips, and nobody tells you which are faulty. Could you put them in order, from the most
+# normal to the least?
+#
+# Two cells prepare this page; the first installs the helpers in Colab.
+
+# %% tags=["hide-input"]
+import sys
+
+if "google.colab" in sys.modules:
+    # %pip install --quiet "git+https://github.com/machinelistening/esa4"
+
+# %% [markdown]
+# The libraries, the helpers and the clips.
+
+# %% tags=["hide-input"]
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.mixture import GaussianMixture
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from esa4_helpers import (
+    ClipQuiz, GMMDetector, KNNDetector, LogMelSpectrogram, MahalanobisDetector, PoolOverTime,
+    ResultTable, ShrunkWhitening, ThresholdExplorer, TwoSidedDetector, anomaly_map,
+    anomaly_score, auc, level, load_dataset, log_mel_spectrogram, peak_level,
+    permutation_p_value, plot_points, plot_roc, plot_scores, pool_over_time, set_style,
+)
+
+# %% [markdown]
+# Write down your order before you look at the answer. At the end of this chapter you can
+# compare it with a detector's.
+
+# %% tags=["listen", "nbval-ignore-output"]
+set_style()
+dataset = load_dataset()
+normal, abnormal = (np.flatnonzero(dataset.test.is_anomaly == sort) for sort in (0, 1))
+five = [abnormal[1], normal[0], normal[3], abnormal[4], normal[2]]
+ClipQuiz(dataset.test, "Which of these five are faulty?", clips=five, gain_db=18)
+
+# %% [markdown]
+# To a detector each clip is a point in a space with one axis for each feature. Normal clips
+# form a cloud. If we know the shape of that cloud, a new clip far outside of it is
+# suspicious: an *outlier*. This chapter models the cloud by a *Gaussian mixture model* (GMM),
+# first exactly as the lecture did, then one step further.
 #
 # **What you will learn**
 #
@@ -35,46 +76,11 @@
 # **Time**: about 30 minutes.
 
 # %% [markdown]
-# ## Set up
-
-# %%
-import sys
-
-if "google.colab" in sys.modules:
-    # %pip install --quiet "git+https://github.com/machinelistening/esa4"
-
-# %% [markdown]
-# The libraries and the helpers.
-
-# %%
-import matplotlib.pyplot as plt
-import numpy as np
-from sklearn.decomposition import PCA
-from sklearn.mixture import GaussianMixture
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
-
-from esa4_helpers import (
-    GMMDetector, KNNDetector, LogMelSpectrogram, MahalanobisDetector, PoolOverTime,
-    ShrunkWhitening, ThresholdExplorer, TwoSidedDetector, anomaly_map, anomaly_score,
-    auc, level, load_dataset, log_mel_spectrogram, peak_level, permutation_p_value,
-    plot_points, plot_roc, plot_scores, pool_over_time, set_style,
-)
-
-# %% [markdown]
-# The clips:
-
-# %%
-set_style()
-dataset = load_dataset()
-print(f"data set: {dataset.title}")
-
-# %% [markdown]
 # ## The lecture's way
 #
 # The features are those of the lecture: log-mel spectrograms at 44.1 kHz, relative to
 # each clip's maximum, averaged over time, and standardised with the training clips'
-# mean and standard deviation.
+# mean and standard deviation. A label is 1 for an abnormal clip.
 
 # %%
 def lecture_features(clips):
@@ -86,7 +92,8 @@ scaler = StandardScaler().fit(lecture_features(dataset.train))
 X_train = scaler.transform(lecture_features(dataset.train))
 X_test = scaler.transform(lecture_features(dataset.test))
 y_test = dataset.test.is_anomaly.astype(int)
-print("training", X_train.shape, "test", X_test.shape, "labels", y_test)
+print(f"data set: {dataset.title}, labels {y_test}")
+print("training", X_train.shape, "test", X_test.shape)
 
 # %% [markdown]
 # ### What it looks like
@@ -96,7 +103,7 @@ print("training", X_train.shape, "test", X_test.shape, "labels", y_test)
 # the second along the next, and so on. We look at the first two. Like the scaler, PCA
 # is fitted to the training clips alone.
 
-# %% mystnb={"image": {"alt": "Scatter plot of clips in the first two principal components: black dots for training clips, blue circles for normal and orange diamonds for abnormal test clips. The diamonds tend to one side, but they are not cleanly apart from the black dots."}}
+# %% mystnb={"image": {"alt": "Scatter plot of clips in the first two principal components: grey dots for training clips, blue circles for normal and orange diamonds for abnormal test clips. The diamonds tend to one side, but they are not cleanly apart from the grey dots."}}
 pca = PCA().fit(X_train)
 axis_names = ("first principal component", "second principal component")
 _ = plot_points(
@@ -105,7 +112,7 @@ _ = plot_points(
 
 # %% [markdown]
 # The abnormal clips are not just anywhere: they tend to one side. But they are not cleanly
-# apart from the training clips either, and a detector that has seen only the black dots
+# apart from the training clips either, and a detector that has seen only the grey dots
 # can't know which side matters. Something is there; can it be found from normal clips
 # alone?
 #
@@ -265,11 +272,16 @@ print(f"numbers to estimate: {2 * 2 * n_features + 1}, numbers we have: {X_train
 detector = GMMDetector(n_components=2, covariance_type="diag", random_state=0)
 detector.fit(X_train)
 max_scores = anomaly_score(detector, X_test)
-print(f"AUC = {auc(y_test, max_scores):.2f}")
-print(f"p-value = {permutation_p_value(y_test, max_scores):.3f}")
+both = {"lecture: mean, full": scores, "16 kHz: max, diagonal": max_scores}
+ResultTable(
+    {name: {"AUC": auc(y_test, s), "p-value": permutation_p_value(y_test, s)}
+     for name, s in both.items()},
+    "The lecture's detector, and ours", corner="detector",
+    formats={"p-value": ".3f"}, shade={"AUC": (0.5, 1)},
+)
 
 # %% [markdown]
-# Next to the lecture's detector:
+# The same as pictures:
 
 # %% mystnb={"image": {"alt": "Top: anomaly scores of the detector with maximum pooling; all abnormal clips lie far above all normal ones. Bottom: ROC curves of both detectors; the one with maximum pooling passes through the upper left corner."}}
 figure, axes = plt.subplots(2, 1, figsize=(4.5, 7.5))
@@ -290,11 +302,11 @@ def auc_range(X_train, X_test, covariance):
     for seed in range(10):
         detector = GMMDetector(2, covariance, random_state=seed).fit(X_train)
         aucs.append(auc(y_test, anomaly_score(detector, X_test)))
-    return f"{min(aucs):.2f} to {max(aucs):.2f}"
+    return min(aucs), max(aucs)
 
 # %% [markdown]
-# The first block below are the lecture's spectrograms, the others have absolute levels at
-# the two sample rates.
+# The first rows below are for the lecture's spectrograms, the others have absolute levels at
+# the two sample rates. (The stronger the colour, the closer the AUC is to 1.)
 
 # %%
 settings = {
@@ -302,14 +314,21 @@ settings = {
     "absolute, 44.1 kHz": (dataset, {}),
     "absolute, 16 kHz": (clips, {}),
 }
+sweep = {}
 for name, (data, levels) in settings.items():
-    S_train, S_test = (
-        log_mel_spectrogram(part.audio, part.sr, **levels) for part in (data.train, data.test)
-    )
+    parts = data.train, data.test
+    S = [log_mel_spectrogram(part.audio, part.sr, **levels) for part in parts]
     for statistic in ("mean", "max"):
-        X = pool_over_time(S_train, statistic), pool_over_time(S_test, statistic)
-        full, diag = (auc_range(*X, covariance) for covariance in ("full", "diag"))
-        print(f"{name:18}  {statistic:4}  full {full}  diagonal {diag}")
+        X = [pool_over_time(part, statistic) for part in S]
+        row = sweep[f"{name}, {statistic}"] = {}
+        for covariance in ("full", "diag"):
+            row[f"{covariance}, lowest"], row[f"{covariance}, highest"] = auc_range(*X, covariance)
+
+# %% [markdown]
+# Lowest and highest AUC of ten seeds each:
+
+# %%
+ResultTable(sweep, "AUC over ten seeds", corner="levels, pooling", shade=(0.5, 1))
 
 # %% [markdown]
 # And the baseline, the distance from the typical peak level:
@@ -356,6 +375,8 @@ print(f"pulled towards round by {whitening.shrinkage_:.0%}")
 # a clip's *level*: RMS level, peak level and their difference, the *crest factor*.
 
 # %%
+baseline = TwoSidedDetector().fit(level(dataset.train.audio))
+aucs = {"level": {"AUC": auc(y_test, anomaly_score(baseline, level(dataset.test.audio)))}}
 detectors = {
     "GMM, diagonal": GMMDetector(2, "diag", random_state=0),
     "GMM, full": GMMDetector(2, "full", random_state=0),
@@ -364,17 +385,15 @@ detectors = {
     "Mahalanobis": MahalanobisDetector(),
     "3 nearest neighbours": KNNDetector(3),
 }
-for name, detector in detectors.items():
-    scores = anomaly_score(detector.fit(X_train), X_test)
-    print(f"{name:21} AUC {auc(y_test, scores):.2f}")
 
 # %% [markdown]
-# And the baseline:
+# All are fitted to the same features, with the baseline in the first row:
 
 # %%
-baseline = TwoSidedDetector().fit(level(dataset.train.audio))
-scores = anomaly_score(baseline, level(dataset.test.audio))
-print(f"level                 AUC {auc(y_test, scores):.2f}")
+for name, detector in detectors.items():
+    scores = anomaly_score(detector.fit(X_train), X_test)
+    aucs[name] = {"AUC": auc(y_test, scores)}
+ResultTable(aucs, "Detectors on ten test clips", corner="detector", shade=(0.5, 1))
 
 # %% [markdown]
 # Once the feature keeps the click, the choice of the detector hardly matters on these ten
@@ -390,8 +409,11 @@ print(f"level                 AUC {auc(y_test, scores):.2f}")
 # %%
 detector = GMMDetector(random_state=0).fit(X_train)
 decisions = detector.predict(X_test)
-for name, decision in zip(dataset.test.names, decisions):
-    print(f"{name:15} {'normal' if decision == 1 else 'ALARM'}")
+ResultTable(
+    {name: {"truth": kind, "alarm": decision == -1}
+     for name, kind, decision in zip(dataset.test.names, dataset.test.kinds, decisions)},
+    "Which clips raise an alarm", corner="clip",
+)
 
 # %% [markdown]
 # Count the false alarms among the five normal clips. On the recordings there are more than
@@ -401,6 +423,19 @@ for name, decision in zip(dataset.test.names, decisions):
 # perfect AUC does not come with a good threshold.** Keep that in mind whenever a paper
 # reports an AUC alone.
 #
+# And the five clips of the beginning? This is the detector's order, from the most normal to
+# the least. Is it yours?
+
+# %%
+new_scores = anomaly_score(detector, X_test)
+order = sorted(range(5), key=lambda i: new_scores[five[i]])
+ResultTable(
+    {"ABCDE"[i]: {"truth": dataset.test.kinds[five[i]], "score": new_scores[five[i]]}
+     for i in order},
+    "The five clips in the detector's order", corner="clip", formats=".0f",
+)
+
+# %% [markdown]
 # ## Move the threshold yourself
 #
 # A scikit-learn `Pipeline` chains all steps, from audio to score. With it, the package can also
@@ -416,7 +451,8 @@ for statistic in ("max", "mean"):
     pipeline = Pipeline(steps).fit(clips.train.audio)
     scores[statistic] = anomaly_score(pipeline, test.audio)
     maps[statistic] = anomaly_map(pipeline, test.audio)
-    print(f"{statistic}: AUC {auc(y_test, scores[statistic]):.2f}")
+rows = {name: {"AUC": auc(y_test, values)} for name, values in scores.items()}
+ResultTable(rows, "Three detectors to explore", corner="detector", shade=(0.5, 1))
 
 # %% [markdown]
 # Drag the threshold, or use the arrow keys, and watch the alarms, the table and the point on

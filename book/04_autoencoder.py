@@ -18,11 +18,56 @@
 # # Rebuild what is normal: the autoencoder
 #
 # An *autoencoder* is a neural network that learns to copy its input through a narrow
-# passage. Trained on normal sounds only, it becomes good at copying those. The hope: it
-# will be bad at copying anything else, so that the *reconstruction error* tells how
-# abnormal a sound is. This chapter tests that hope, first with the lecture's network,
-# then with one whose passage is really narrow, and finds out that it rests on an
-# assumption.
+# passage. This one will hear nothing but healthy valves. Which clip will it copy worse, a
+# healthy or a faulty one?
+#
+# Some cells prepare this page; the first installs the helpers in Colab.
+
+# %% tags=["hide-input"]
+import sys
+
+if "google.colab" in sys.modules:
+    # %pip install --quiet "git+https://github.com/machinelistening/esa4"
+
+# %% [markdown]
+# The libraries: Keras builds and trains networks, with TensorFlow underneath. Importing them
+# takes a few seconds.
+
+# %% tags=["hide-input"]
+import os
+
+# TensorFlow then prints fewer messages, and computes alike on all processors.
+os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="0")
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+from keras import layers
+
+from esa4_helpers import (
+    AutoencoderDetector, ClipQuiz, ErrorMapViewer, GMMDetector, ResultTable, ThresholdExplorer,
+    anomaly_score, auc, build_autoencoder, load_dataset, log_mel_spectrogram, peak_level,
+    plot_roc, plot_scores, plot_spectrogram, plot_training, reconstruct,
+    reconstruction_error, set_style,
+)
+
+# %% [markdown]
+# Hear one of each, imagine the network that has to draw their pictures from memory, and
+# decide before you read on. The answer is further down, where the network gives it.
+
+# %% tags=["listen", "nbval-ignore-output"]
+set_style()
+dataset = load_dataset()
+test = dataset.test
+pair = [np.argmin(test.is_anomaly), np.argmax(test.is_anomaly)]
+ClipQuiz(test, "Which of these two is harder to draw from memory?", clips=pair, gain_db=18,
+         answer="That is what they are. Which of them the network finds harder, it will say.")
+
+# %% [markdown]
+# The hope is that a network trained on normal sounds is bad at copying anything else, so
+# that the *reconstruction error* tells how abnormal a sound is. This chapter tests that
+# hope, first with the lecture's network, then with one whose passage is really narrow, and
+# finds out that it rests on an assumption.
 #
 # **What you will learn**
 #
@@ -38,45 +83,6 @@
 # **Time**: about 35 minutes, of which two are spent on training.
 
 # %% [markdown]
-# ## Set up
-
-# %%
-import sys
-
-if "google.colab" in sys.modules:
-    # %pip install --quiet "git+https://github.com/machinelistening/esa4"
-
-# %% [markdown]
-# The libraries: Keras builds and trains networks, with TensorFlow underneath. Importing them
-# takes a few seconds.
-
-# %%
-import os
-
-# TensorFlow then prints fewer messages, and computes alike on all processors.
-os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="0")
-
-import keras
-import matplotlib.pyplot as plt
-import numpy as np
-from keras import layers
-
-from esa4_helpers import (
-    AutoencoderDetector, ErrorMapViewer, GMMDetector, ThresholdExplorer, anomaly_score, auc,
-    build_autoencoder, load_dataset, log_mel_spectrogram, peak_level, plot_roc, plot_scores,
-    plot_spectrogram, plot_training, reconstruct, reconstruction_error, set_style,
-)
-
-# %% [markdown]
-# The clips, and the labels of the test clips (1 for abnormal):
-
-# %%
-set_style()
-dataset = load_dataset()
-y_test = dataset.test.is_anomaly.astype(int)
-print(f"data set: {dataset.title}")
-
-# %% [markdown]
 # ## The lecture's way
 #
 # ### Scale to between 0 and 1
@@ -85,9 +91,10 @@ print(f"data set: {dataset.title}")
 # the lecture's version at 44.1 kHz, relative to each clip's maximum. Its last layer has a
 # *sigmoid*, which can only output values between 0 and 1, so its input must lie there
 # too. Minimum and range come from the **training** clips; a test clip may well stick out
-# a little.
+# a little. (A label is 1 for an abnormal clip.)
 
 # %%
+y_test = dataset.test.is_anomaly.astype(int)
 S_train, S_test = (
     log_mel_spectrogram(part.audio, part.sr, ref=np.max, top_db=80)
     for part in (dataset.train, dataset.test)
@@ -95,7 +102,7 @@ S_train, S_test = (
 minimum, value_range = S_train.min(), np.ptp(S_train)
 Z_train = (S_train - minimum) / value_range
 Z_test = (S_test - minimum) / value_range
-print("training", Z_train.shape, "test", Z_test.shape)
+print(f"data set: {dataset.title}, training {Z_train.shape}, test {Z_test.shape}")
 print(f"training values from {Z_train.min():.1f} to {Z_train.max():.1f}")
 
 # %% [markdown]
@@ -124,11 +131,15 @@ lecture_model = keras.Sequential([
 lecture_model.compile(optimizer="adam", loss="mse")
 
 # %% [markdown]
-# The summary lists the layers with the shape of what comes out of each (`None` stands for
-# any number of clips) and how many weights are to be learned.
+# Its layers, with the shape of what comes out of each (`None` stands for any number of clips)
+# and how many weights are to be learned. (`lecture_model.summary()` prints much the same.)
 
 # %%
-lecture_model.summary(line_length=70)
+ResultTable(
+    {layer.name: {"output shape": str(layer.output.shape), "weights": layer.count_params()}
+     for layer in lecture_model.layers},
+    "The lecture's autoencoder", corner="layer",
+)
 
 # %% [markdown]
 # ### Train
@@ -147,12 +158,20 @@ _ = plot_training(history.history["loss"])
 #
 # `reconstruction_error` lets the network rebuild each clip and returns the squared
 # difference in every time-frequency cell. Its mean is one number for each clip, and,
-# following the hope, the anomaly score.
+# following the hope, the anomaly score. The stronger its colour, the worse a clip was rebuilt.
 
 # %% tags=["nbval-ignore-output"]
+def table_of(scores):
+    rows = zip(dataset.test.names, dataset.test.kinds, scores)
+    return ResultTable(
+        {name: {"truth": kind, "mean error": score} for name, kind, score in rows},
+        "How badly each clip was rebuilt", corner="clip", formats=".5f",
+        shade={"mean error": (0, max(scores))},
+    )
+
+
 lecture_scores = reconstruction_error(lecture_model, Z_test).mean(axis=(1, 2))
-for name, score in zip(dataset.test.names, lecture_scores):
-    print(f"{name:15} {score:.6f}")
+table_of(lecture_scores)
 
 # %% [markdown]
 # Plotted against the true label, and as an ROC curve:
@@ -218,8 +237,7 @@ model = build_autoencoder(*S_train.shape[1:], code_size=16)
 inputs = Z_train[..., np.newaxis]
 _ = model.fit(inputs, inputs, batch_size=2, epochs=50, verbose=0)
 mean_scores = reconstruction_error(model, Z_test).mean(axis=(1, 2))
-for name, score in zip(test.names, mean_scores):
-    print(f"{name:15} {score:.6f}")
+table_of(mean_scores)
 
 # %% [markdown]
 # The same two pictures as before:
@@ -235,17 +253,16 @@ _ = plot_roc(y_test, mean_scores, label="bottleneck", ax=axes[1])
 
 # %%
 errors = reconstruction_error(model, Z_test)
-for name, scores in (
-    ("mean error", errors.mean(axis=(1, 2))),
-    ("worst frame", errors.mean(axis=1).max(axis=1)),
-):
-    below = auc(y_test, scores) < 0.5
-    print(f"{name}: is the AUC below that of guessing? {'yes' if below else 'no'}")
+two = {"mean error": mean_scores, "worst frame": errors.mean(axis=1).max(axis=1)}
+ResultTable(
+    {name: {"AUC below that of guessing": auc(y_test, s) < 0.5} for name, s in two.items()},
+    "Does the error rank the clips the right way round?", corner="score",
+)
 
 # %% [markdown]
 # It is *worse than guessing*: most of the ROC curve runs below the diagonal. The network
-# rebuilds most of the **faulty** clips better than the healthy ones. If that is not a bug,
-# it is a finding. Where does the error sit? The error map has a value for each
+# rebuilds most of the **faulty** clips better than the healthy ones. That answers the question
+# at the top of this page, and it is not what the hope was. If it is not a bug, it is a finding. Where does the error sit? The error map has a value for each
 # time-frequency cell:
 
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Four panels, two for each clip, a normal and an abnormal one: its spectrogram and below it its error map. In the normal clip the error is concentrated in vertical lines at the clicks; the abnormal clip has little of that."}}
@@ -355,16 +372,18 @@ for network in ("bottleneck", "interpolation", "dense"):
         "worst frame": auc(y_test, errors.mean(axis=1).max(axis=1)),
         "profile": auc(y_test, anomaly_score(detector, S_test)),
     }
-    print(network, {score: round(value, 2) for score, value in aucs[network].items()})
+ResultTable(aucs, "AUC of three networks", corner="network", shade=(0.5, 1))
 
 # %% [markdown]
 # The exact numbers depend on the computer, on the seed, and for the first two scores also
 # on how the clips were scaled. What holds everywhere is this:
 
 # %%
-for network, values in aucs.items():
-    better = values["profile"] > values["mean"]
-    print(f"{network:13}: profile better than mean error? {'yes' if better else 'no'}")
+ResultTable(
+    {network: {"profile better than mean error": row["profile"] > row["mean"]}
+     for network, row in aucs.items()},
+    "What holds everywhere", corner="network",
+)
 
 # %% [markdown]
 # Three quite different networks, and each ranks the clips better by the profile of its

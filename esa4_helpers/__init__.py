@@ -58,8 +58,10 @@ from .storage import load_detector, save_detector
 from .widgets import (
     ClipGallery,
     ClipPlayer,
+    ClipQuiz,
     ErrorMapViewer,
     ListeningTest,
+    ResultTable,
     ThresholdExplorer,
 )
 
@@ -67,6 +69,7 @@ __all__ = [
     "AutoencoderDetector",
     "ClipGallery",
     "ClipPlayer",
+    "ClipQuiz",
     "Dataset",
     "ErrorMapViewer",
     "GMMDetector",
@@ -75,6 +78,7 @@ __all__ = [
     "LogMelSpectrogram",
     "MahalanobisDetector",
     "PoolOverTime",
+    "ResultTable",
     "ShrunkWhitening",
     "ThresholdExplorer",
     "TwoSidedDetector",

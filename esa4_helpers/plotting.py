@@ -18,10 +18,12 @@ from sklearn.metrics import RocCurveDisplay
 from ._checks import check_count, check_finite, check_labels, check_sample_rate
 from .evaluation import check_labels_and_scores
 
-_TRAINING = {"color": "#000000", "marker": ".", "label": "training (normal)"}
+_TRAINING = {"color": "#767676", "marker": ".", "label": "training (normal)"}
 _NORMAL = {"color": "#0072B2", "marker": "o", "label": "test, normal"}
 _ANOMALY = {"color": "#D55E00", "marker": "D", "label": "test, abnormal"}
 _NEUTRAL = "#767676"
+# Of what is kept as pixels in a figure: two for each pixel of a common screen.
+_DPI = 192
 _GUESSING = "guessing"
 
 
@@ -30,7 +32,8 @@ def set_style() -> None:
 
     Sets some of ``matplotlib.rcParams``: colours, resolution and layout. They
     are in the style sheet ``esa4_helpers.esa4``, by whose name Matplotlib knows it
-    too: ``with plt.style.context("esa4_helpers.esa4")``.
+    too: ``with plt.style.context("esa4_helpers.esa4")``. In a notebook, figures are
+    shown as SVG, which stays sharp at any size.
 
     Examples
     --------
@@ -39,6 +42,13 @@ def set_style() -> None:
     '#0072B2'
     """
     plt.style.use("esa4_helpers.esa4")
+    if "inline" in plt.get_backend():
+        # A part of IPython, and so wherever this backend is.
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+        # Neither the day nor Matplotlib's version makes another figure.
+        undated = {"Date": None, "Creator": None}
+        set_matplotlib_formats("svg", dpi=_DPI, metadata=undated)
 
 
 def plot_spectrogram(
@@ -111,6 +121,8 @@ def plot_spectrogram(
         cmap="magma",
         ax=ax,
     )
+    # Thousands of cells are lighter as pixels, also where all else is drawn as lines.
+    mesh.set_rasterized(True)
     ax.figure.colorbar(mesh, ax=ax, label=label)
     ax.set(xlabel="time (s)", ylabel="frequency (Hz)", title=title)
     return ax

@@ -69,7 +69,7 @@ def test_no_recording_is_stored(path):
     for cell in code_cells(path):
         outputs = json.dumps(cell.outputs)
         assert not re.search(r"data:audio|audio/|<audio|UklGR", outputs)
-        if "ClipPlayer(" in cell.source:
+        if re.search(r"Clip(Player|Quiz|Gallery)\(", cell.source):
             assert "listen" in cell.metadata["tags"]
         if "listen" in cell.metadata.get("tags", []):
             assert cell.outputs == []
@@ -93,9 +93,28 @@ def test_stored_outputs_name_no_folder_of_a_machine(path):
 @for_each_notebook
 def test_every_figure_has_alt_text_and_nothing_else_does(path):
     for cell in code_cells(path):
-        draws = any("image/png" in output.get("data", {}) for output in cell.outputs)
+        kinds = {kind for output in cell.outputs for kind in output.get("data", {})}
+        draws = "image/svg+xml" in kinds
         alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
         assert draws == (len(alt) > 20), cell.source
+        # Sharp on any screen, and the only kind that the site can make dark.
+        assert "image/png" not in kinds
+
+
+def test_no_notebook_is_heavy():
+    assert all(path.stat().st_size < 1e6 for path in NOTEBOOKS)
+
+
+@for_each_notebook
+def test_results_are_tables_and_have_a_plain_form(path):
+    stored = [
+        output.get("data", {}) for cell in code_cells(path) for output in cell.outputs
+    ]
+    tables = [data for data in stored if "text/html" in data]
+    assert tables
+    for table in tables:
+        assert "<table>" in table["text/html"]
+        assert table["text/plain"].count("\n") >= 3
 
 
 @for_each_notebook
@@ -119,13 +138,28 @@ def test_only_cells_that_train_or_listen_are_not_compared(path):
 @for_each_notebook
 def test_chapters_open_and_close_alike(path):
     cells = nbformat.read(path, as_version=4).cells
-    opening = cells[0].source
-    assert opening.startswith("# ")
+    assert cells[0].source.startswith("# ")
+    first_section = next(i for i, c in enumerate(cells) if c.source.startswith("## "))
+    opening = "\n".join(cell.source for cell in cells[:first_section])
     for part in ("**What you will learn**", "**What you need**", "**Time**"):
         assert part in opening
     everything = "\n".join(cell.source for cell in cells)
     for heading in ("\n## Summary\n", "\n## Questions to think about\n"):
         assert heading in everything
+
+
+@for_each_notebook
+def test_a_question_to_hear_comes_first_and_what_prepares_it_folds(path):
+    cells = nbformat.read(path, as_version=4).cells
+    first_section = next(i for i, c in enumerate(cells) if c.source.startswith("## "))
+    *before, question = [c for c in cells[:first_section] if c.cell_type == "code"]
+    assert "ClipQuiz(" in question.source
+    assert all("hide-input" in cell.metadata.tags for cell in before)
+    # Nothing long to read before it.
+    text = [
+        c.source for c in cells[: cells.index(question)] if c.cell_type == "markdown"
+    ]
+    assert sum(map(len, text)) < 900
 
 
 @for_each_notebook

@@ -156,13 +156,14 @@ def test_no_page_offers_a_notebook_that_is_none(pages, name):
     assert "colab.research.google.com" not in str(pages[name])
 
 
-def test_the_landing_page_lets_one_hear_and_see_both_valves_first(pages):
+def test_on_the_landing_page_one_hears_and_guesses_first(pages):
     article = pages["book/index"].find("article")
     players = article.find_all("audio")
-    assert [player["aria-label"] for player in players] == [
-        "normal valve",
-        "abnormal valve",
-    ]
+    assert [player["aria-label"] for player in players] == ["clip A", "clip B"]
+    answer = article.find("details")
+    assert not answer.has_attr("open")
+    assert all(player in answer.find_all_previous("audio") for player in players)
+    assert "A: " in answer.get_text()
     assert all(
         player["src"].startswith("data:audio/mpeg;base64,") for player in players
     )
@@ -172,7 +173,24 @@ def test_the_landing_page_lets_one_hear_and_see_both_valves_first(pages):
 
 
 def test_chapter_1_lets_one_listen(pages):
-    assert len(pages["book/01_dataset"].find_all("audio")) == 4
+    assert len(pages["book/01_dataset"].find_all("audio")) == 6
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_each_figure_has_a_twin_for_dark_pages(pages, name):
+    figures = pages[f"book/{name}"].select("article img.only-light")
+    assert figures
+    for figure in figures:
+        twin = figure.find_next_sibling("img")
+        assert "only-dark" in twin["class"]
+        assert twin["alt"] == figure["alt"]
+        file = SITE / "book" / twin["src"]
+        assert "#ffffff" not in file.read_text(encoding="utf-8")
+
+
+def test_definitions_on_the_benchmark_page_are_a_list_of_them(pages):
+    names = [term.get_text() for term in pages["book/reference/benchmark"].select("dt")]
+    assert "memory" in names
 
 
 def test_math_is_drawn_by_the_sites_own_script(pages):
@@ -263,6 +281,11 @@ class TestInABrowser:
     def test_first_sound_is_on_the_first_screen_of_a_phone(self, visit):
         box = visit("book/index").locator("audio").first.bounding_box()
         assert box["y"] + box["height"] < 844
+
+    @pytest.mark.parametrize("name", CHAPTERS)
+    def test_each_chapter_opens_with_a_question_to_hear(self, visit, name):
+        page = visit(f"book/{name}", width=1400, height=900)
+        assert page.locator("audio").first.bounding_box()["y"] < 1.5 * 900
 
     @pytest.mark.parametrize("name", WIDGETS)
     def test_what_moves_is_where_it_belongs(self, visit, name):

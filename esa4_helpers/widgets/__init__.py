@@ -12,11 +12,15 @@ from .explorer import ThresholdExplorer
 from .gallery import ClipGallery
 from .listening import ListeningTest
 from .player import ClipPlayer
+from .quiz import ClipQuiz
+from .table import ResultTable
 
 __all__ = [
     "ClipGallery",
     "ClipPlayer",
+    "ClipQuiz",
     "ErrorMapViewer",
     "ListeningTest",
+    "ResultTable",
     "ThresholdExplorer",
 ]

@@ -29,7 +29,7 @@ from ..features import log_mel_spectrogram
 
 # Pictures show what is heard: the players' sample rate. Half as many mel bands as
 # in the chapters are enough for a small picture.
-_SR = 16000
+SOUND_SR = 16000
 _N_MELS = 64
 
 # The ends of the colour scale in dB, the same everywhere, so that pictures compare.
@@ -166,7 +166,7 @@ def encode_sound(clip: np.ndarray, sr: float, name: str, gain_db: float) -> byte
         )
     buffer = io.BytesIO()
     # Resampling can overshoot a little; the encoder would wrap what it can't hold.
-    soundfile.write(buffer, np.clip(_resampled(clip, sr), -1, 1), _SR, format="MP3")
+    soundfile.write(buffer, np.clip(resampled(clip, sr), -1, 1), SOUND_SR, format="MP3")
     return buffer.getvalue()
 
 
@@ -183,8 +183,8 @@ def sound_data(dataset: Dataset, gain_db: float) -> dict[str, Any]:
 
 
 def spectrogram_pictures(dataset: Dataset) -> list[str]:
-    heard = _resampled(dataset.audio.astype(np.float64), dataset.sr)
-    return map_pictures(log_mel_spectrogram(heard, _SR, n_mels=_N_MELS), *DB_RANGE)
+    heard = resampled(dataset.audio.astype(np.float64), dataset.sr)
+    return map_pictures(log_mel_spectrogram(heard, SOUND_SR, n_mels=_N_MELS), *DB_RANGE)
 
 
 def map_pictures(maps: np.ndarray, low: float, high: float) -> list[str]:
@@ -245,8 +245,8 @@ def _end_texts(low: float, high: float) -> list[str]:
     return [f"{low:.4g}", f"{high:.4g}"]
 
 
-def _resampled(audio: np.ndarray, sr: float) -> np.ndarray:
-    return librosa.resample(audio, orig_sr=sr, target_sr=_SR)
+def resampled(audio: np.ndarray, sr: float) -> np.ndarray:
+    return librosa.resample(audio, orig_sr=sr, target_sr=SOUND_SR)
 
 
 # Texts.

@@ -1,0 +1,117 @@
+"""Clips whose kind is not told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from string import ascii_uppercase
+
+import numpy as np
+
+from .._checks import check_count
+from ..datasets import Dataset
+from ..features import log_mel_spectrogram
+from ._shared import (
+    DB_RANGE,
+    SOUND_SR,
+    Widget,
+    address,
+    check_dataset,
+    check_id,
+    encode_sound,
+    map_pictures,
+    render,
+    resampled,
+)
+
+
+class ClipQuiz(Widget):
+    """Clips to hear and to see, and below them what they are, once that is asked for.
+
+    The clips are called A, B, C and so on. A line runs over the picture of the clip
+    that is heard.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Where the clips are from.
+    question : str
+        What to find out about them.
+    clips : sequence of int, optional
+        The numbers of the clips in the data set, as A, B, C and so on; at most 26. By
+        default all.
+    answer : str
+        What is shown below the kind of each clip, such as what to listen for.
+    id : str
+        The widget's id in the page, a different one for each.
+    gain_db : float
+        Gain in dB of what is heard, the same for all clips. What then exceeds
+        [-1, 1] is an error, as it would distort.
+
+    Raises
+    ------
+    ValueError
+        If there is no clip or more than there are letters, the data set has no clip
+        of a number, a clip is beyond [-1, 1] after the gain, or the id is no plain word.
+    TypeError
+        If something is of another type than above.
+
+    Examples
+    --------
+    >>> from esa4_helpers import make_synthetic_dataset
+    >>> clips = make_synthetic_dataset(n_train=0, n_test_normal=1, n_test_anomaly=1)
+    >>> ClipQuiz(clips, "Which one is faulty?")
+    ClipQuiz(id='quiz')
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        question: str,
+        *,
+        clips: Sequence[int] | None = None,
+        answer: str = "",
+        id: str = "quiz",
+        gain_db: float = 0.0,
+    ) -> None:
+        self.id = check_id(id)
+        dataset = check_dataset(dataset)
+        for name, text in (("question", question), ("answer", answer)):
+            if not isinstance(text, str):
+                raise TypeError(f"{name} must be a text, got {text!r}")
+        chosen = _check_clips(clips, len(dataset))
+        sounds = [
+            encode_sound(dataset.audio[i], dataset.sr, dataset.names[i], gain_db)
+            for i in chosen
+        ]
+        self.html = render(
+            "quiz",
+            id=self.id,
+            question=question,
+            answer=answer,
+            letters=ascii_uppercase[: len(chosen)],
+            kinds=dataset.kinds[chosen],
+            sounds=[address(sound, "audio/mpeg") for sound in sounds],
+            pictures=_pictures(dataset.audio[chosen], dataset.sr),
+            db_range=DB_RANGE,
+            data={"duration": dataset.audio.shape[1] / dataset.sr},
+        )
+
+
+def _check_clips(clips: Sequence[int] | None, n_clips: int) -> list[int]:
+    numbers = range(n_clips) if clips is None else clips
+    chosen = [check_count(clip, "each of clips") for clip in numbers]
+    if not 1 <= len(chosen) <= len(ascii_uppercase):
+        raise ValueError(
+            f"clips must be 1 to {len(ascii_uppercase)}, a letter for each, "
+            f"got {len(chosen)}"
+        )
+    if max(chosen) >= n_clips:
+        raise ValueError(f"clips names {max(chosen)}, of {n_clips} clips")
+    return chosen
+
+
+def _pictures(audio: np.ndarray, sr: float) -> list[str]:
+    """Finer ones than in other widgets, as they are shown larger."""
+    heard = resampled(audio.astype(np.float64), sr)
+    S = log_mel_spectrogram(heard, SOUND_SR, n_mels=128, hop_length=256)
+    return map_pictures(S, *DB_RANGE)
