@@ -147,10 +147,10 @@ check("4.4", worst_moment)
 #
 # *3 points · design · trains: scores that assume nothing about the direction of a fault*
 #
-# In chapter 4, clips without their click were *easier* to copy than healthy ones. Design a
-# score that finds them, **and** those that are harder. You get maps of squared errors,
-# `train_errors` and `test_errors`, each of shape `(n_clips, n_mels, n_frames)`; all training
-# clips are normal. Return one score for each test clip, higher for a more anomalous one.
+# In [chapter 4](../04_autoencoder.ipynb), clips without their click were *easier* to copy
+# than healthy ones. Design a score that finds them, **and** those that are harder. You get
+# maps of squared errors, `train_errors` and `test_errors`, each of shape
+# `(n_clips, n_mels, n_frames)`; all training clips are normal. Return one score for each test clip, higher for a more anomalous one.
 #
 # How you compute it, and how large the numbers are, is up to you. The check makes error maps of
 # its own and looks at the order only. Each of these must score higher than all normal test
@@ -176,6 +176,6 @@ def surprise(train_errors, test_errors):
 check("4.5", surprise)
 
 # %% [markdown]
-# **To try, without points**: take the log-mel spectrograms of chapter 4, copy them frame by
-# frame with your `rebuild` (each frame is a row, each band a feature), and score the clips with
+# **To try, without points**: take the log-mel spectrograms of
+# [chapter 4](../04_autoencoder.ipynb), copy them frame by frame with your `rebuild` (each frame is a row, each band a feature), and score the clips with
 # `surprise`. How does it do beside the networks?

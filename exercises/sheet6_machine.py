@@ -112,8 +112,8 @@ check("6.2", cut_clips)
 #
 # *2 points · practice · trains: the same clips for all detectors, and an interval beside each AUC*
 #
-# Now compare detectors as chapter 5 does. `names` is a list of names for `make_detector`;
-# `train` and `test` are clips with the sample rate `sr`, and all training clips are normal.
+# Now compare detectors as [chapter 5](../05_evaluation.ipynb) does. `names` is a list of
+# names for `make_detector`; `train` and `test` are clips with the sample rate `sr`, and all training clips are normal.
 # `is_anomaly` is a boolean array with one entry for each *test* clip. Fit each detector to the
 # training clips (leave `random_state` as it is), score the test clips, and return a dict: for
 # each name a list of two numbers, the AUC and the *lower* end of its 95 % interval.
@@ -243,8 +243,8 @@ for share in (0.05, 0.01, 0.001):
 #
 # 1. What sound does your machine make when healthy, and what changes from day to day?
 # 2. Which detector did you choose, and what speaks against the simplest one, the level?
-# 3. Which faults can it hear? Which can it *not* hear, by the way it works? (Chapter 5 has a table
-#    of faults.)
+# 3. Which faults can it hear? Which can it *not* hear, by the way it works?
+#    ([Chapter 5](../05_evaluation.ipynb) has a table of faults.)
 # 4. How sure are you? Give the interval of the AUC and the numbers of clips. Are clips cut from
 #    one recording as good as independent ones, and is your interval too narrow or too wide
 #    if they are not?

@@ -71,8 +71,13 @@ def complaints(page: Page, site: str = "file:") -> list[str]:
     return found
 
 
-def barriers(page: Page, within: str | None = None) -> list[str]:
-    """Name what axe finds to be serious or critical for readers with disabilities."""
+def barriers(
+    page: Page, within: str | None = None, rules: list[str] | None = None
+) -> list[str]:
+    """Name what axe finds to be serious or critical for readers with disabilities.
+
+    It looks within one element, or for breaches of some rules, if these are given.
+    """
     try:
         from axe_playwright_python.sync_playwright import Axe
     except ImportError:
@@ -81,6 +86,8 @@ def barriers(page: Page, within: str | None = None) -> list[str]:
         pytest.skip("the Python package axe-playwright-python is not installed")
     # Reading ahead, axe would look for imported styles in the wrong place.
     options = {"preload": False, "resultTypes": ["violations"]}
+    if rules:
+        options["runOnly"] = rules
     return [
         f"{violation['id']}: {node['html'][:200]}"
         for violation in Axe().run(page, within, options).response["violations"]
@@ -94,3 +101,23 @@ def overflow(page: Page) -> int:
     return page.evaluate(
         "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     )
+
+
+# A box that scrolls must show it; one that hides what is too wide must not do so. What is
+# there for screen readers only has no room of its own.
+CUT_OFF = """
+() => [...document.querySelectorAll("main, main *:not(mjx-container *)")]
+  .filter((box) => box.scrollWidth > box.clientWidth + 1 && box.clientWidth > 1)
+  .filter((box) => box.checkVisibility({ visibilityProperty: true }))
+  .filter((box) => {
+    const { overflowX, maskImage } = getComputedStyle(box);
+    if (overflowX === "visible") return false;
+    return overflowX === "hidden" || overflowX === "clip" || box.tabIndex < 0 || maskImage === "none";
+  })
+  .map((box) => box.outerHTML.slice(0, 200))
+"""
+
+
+def cut_off(page: Page) -> list[str]:
+    """Name what is too wide for its place, and hidden or scrolled without a sign of it."""
+    return page.evaluate(CUT_OFF)

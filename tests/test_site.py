@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from urllib.parse import unquote, urlsplit
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 import yaml
-from browser import barriers, chromium, complaints, overflow
+from browser import barriers, chromium, complaints, cut_off, overflow
 from bs4 import BeautifulSoup
 
 from esa4_helpers import alarm_report
@@ -26,6 +28,10 @@ JUPYTER_BOOK = Path(sys.executable).with_name("jupyter-book")
 SITE = ROOT / "_build" / "html"
 CHAPTERS = [path.stem for path in sorted((ROOT / "book").glob("[0-9]*.ipynb"))]
 SHEETS = [path.stem for path in sorted((ROOT / "book/exercises").glob("*.ipynb"))]
+# Where the site is published.
+BASE = "https://machinelistening.github.io/esa4/"
+BASE_PATH = urlsplit(BASE).path
+MATH_SCRIPT = re.compile("mathjax", re.IGNORECASE)
 CONTENT = [
     *(f"book/{name}" for name in ("index", *CHAPTERS, "listening_test")),
     *(f"book/exercises/{name}" for name in SHEETS),
@@ -64,8 +70,15 @@ def test_every_page_is_there(pages):
     assert set(CONTENT) <= set(pages)
 
 
-def test_front_door_leads_to_the_landing_page():
-    assert "book/index.html" in (SITE / "index.html").read_text(encoding="utf-8")
+def test_the_front_door_is_the_landing_page_itself(pages):
+    door, landing = pages["index"], pages["book/index"]
+    assert door.find("article").get_text() == landing.find("article").get_text()
+    assert not door.find("meta", attrs={"http-equiv": True})
+    assert door.find("article").find("a", href="book/01_dataset.html")
+    assert [(SITE / player["src"]).resolve() for player in door.find_all("audio")] == [
+        (SITE / "book" / player["src"]).resolve()
+        for player in landing.find_all("audio")
+    ]
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
@@ -124,21 +137,20 @@ def test_styles_load_nothing_from_elsewhere():
         assert not re.search(r"(url\(|@import)\s*['\"]?(https?:)?//", text), path
 
 
-@pytest.mark.parametrize("name", CONTENT)
+@pytest.mark.parametrize("name", [*CONTENT, "index"])
 def test_internal_links_lead_somewhere(pages, name):
     page = (SITE / name).with_suffix(".html")
-    for link in pages[name].find_all("a", href=True):
-        target = urlsplit(link["href"])
+    links = pages[name].find_all(["a", "link", "script", "img", "audio"])
+    for link in links:
+        target = urlsplit(link.get("href") or link.get("src") or "")
         if target.scheme or target.netloc:
             continue
         file = (page.parent / unquote(target.path)) if target.path else page
-        assert file.exists(), link["href"]
+        assert file.exists(), link
         other = pages.get(str(file.resolve().relative_to(SITE).with_suffix("")))
         if target.fragment and other:
             anchor = unquote(target.fragment)
-            assert other.find(id=anchor) or other.find(attrs={"name": anchor}), link[
-                "href"
-            ]
+            assert other.find(id=anchor) or other.find(attrs={"name": anchor}), link
 
 
 @pytest.mark.parametrize("name", [*CHAPTERS, *(f"exercises/{s}" for s in SHEETS)])
@@ -147,8 +159,9 @@ def test_every_notebook_opens_in_colab_from_the_right_file(pages, name):
     repository = config["repository"]["url"].removeprefix("https://github.com/")
     branch = config["repository"]["branch"]
     expected = f"https://colab.research.google.com/github/{repository}/blob/{branch}/book/{name}.ipynb"
-    links = [a["href"] for a in pages[f"book/{name}"].find_all("a", href=True)]
-    assert expected in links
+    below_title = pages[f"book/{name}"].find("article").h1.find_next_sibling()
+    assert below_title.get_text() == "Open in Colab"
+    assert below_title.find("a")["href"] == expected
 
 
 @pytest.mark.parametrize("name", ["book/index", "book/listening_test"])
@@ -164,9 +177,7 @@ def test_on_the_landing_page_one_hears_and_guesses_first(pages):
     assert not answer.has_attr("open")
     assert all(player in answer.find_all_previous("audio") for player in players)
     assert "A: " in answer.get_text()
-    assert all(
-        player["src"].startswith("data:audio/mpeg;base64,") for player in players
-    )
+    assert all(player["src"].endswith(".mp3") for player in players)
     assert len(article.find_all("img")) == 2
     first_heading = article.find("h2")
     assert all(player in first_heading.find_all_previous("audio") for player in players)
@@ -208,12 +219,112 @@ def test_a_banner_stands_on_every_page_if_and_only_if_the_clips_are_synthetic(
     assert ("built with synthetic clips" in pages[name].get_text()) == synthetic
 
 
-def test_no_page_is_heavy_and_our_own_scripts_and_styles_are_small(pages):
+@cache
+def zipped(file: Path) -> int:
+    return len(gzip.compress(file.read_bytes()))
+
+
+def test_little_is_loaded_before_a_page_shows(pages):
     for name, page in pages.items():
-        file = (SITE / name).with_suffix(".html")
-        sources = {image["src"] for image in page.find_all("img", src=True)}
-        own = [file.parent / src for src in sources if not src.startswith("data:")]
-        assert sum(path.stat().st_size for path in (file, *own)) < 3e6, name
+        waiting = [
+            *page.find_all("link", rel="stylesheet"),
+            *page.find_all("link", rel="preload"),
+            *(
+                script
+                for script in page.find("head").find_all("script", src=True)
+                if not {"defer", "async"} & set(script.attrs)
+                and script.get("type") != "module"
+            ),
+        ]
+        addresses = [urlsplit(tag.get("href") or tag["src"]).path for tag in waiting]
+        folder = (SITE / name).parent
+        files = {
+            # The page for the lost stands at any depth.
+            SITE / address.removeprefix(BASE_PATH)
+            if address.startswith("/")
+            else folder / address
+            for address in addresses
+        }
+        assert len(files) > 5, name
+        assert sum(map(zipped, files)) < 120_000, name
+
+
+def test_the_script_for_formulas_is_only_where_one_is(pages):
+    loading = {
+        name for name, page in pages.items() if page.find("script", src=MATH_SCRIPT)
+    }
+    assert loading == {name for name, page in pages.items() if page.find(class_="math")}
+    assert loading
+
+
+def test_sounds_pictures_scripts_and_styles_are_files_and_loaded_once(pages):
+    for name, page in pages.items():
+        assert not re.search("data:(audio|image)/", str(page)), name
+        if article := page.find("article"):
+            assert not article.find(["style", "link"]), name
+            scripts = article.find_all("script")
+            assert {script.get("type") for script in scripts} <= {"application/json"}
+        loaded = [
+            tag.get("src") or tag["href"]
+            for tag in page.select("script[src], link[rel=stylesheet]")
+        ]
+        assert len(loaded) == len(set(loaded)), name
+    media = {path.suffix for path in (SITE / "_static" / "media").iterdir()}
+    assert {".mp3", ".png", ".js", ".css"} <= media
+
+
+def test_pictures_further_down_are_loaded_when_they_are_needed(pages):
+    for name in CONTENT:
+        pictures = pages[name].find("article").find_all("img")
+        assert all(image.get("loading") == "lazy" for image in pictures[2:]), name
+
+
+def test_every_icon_is_there(pages):
+    styles = (SITE / "_static/icons/icons.css").read_text(encoding="utf-8")
+    for name, page in pages.items():
+        for icon in page.select("[class*=fa-]"):
+            for word in set(icon["class"]) - {"fa-solid", "fa-brands", "fa-lg"}:
+                if word.startswith("fa-"):
+                    assert f".{word}::before" in styles, (name, word)
+
+
+def meta(page: BeautifulSoup, key: str) -> list[str]:
+    return [
+        tag["content"]
+        for tag in page.find_all("meta")
+        if key in (tag.get("name"), tag.get("property"))
+    ]
+
+
+@pytest.mark.parametrize("name", [*CONTENT, "search", "404"])
+def test_every_page_says_what_it_is_to_those_who_search_and_share(pages, name):
+    page = pages[name]
+    (description,) = meta(page, "description")
+    assert 15 <= len(description) <= 200
+    assert meta(page, "og:description") == [description]
+    assert meta(page, "og:title")
+    assert meta(page, "og:type") == ["website"]
+    (picture,) = meta(page, "og:image")
+    assert (SITE / picture.removeprefix(BASE)).stat().st_size < 100_000
+    (canonical,) = page.find_all("link", rel="canonical")
+    assert [canonical["href"]] == meta(page, "og:url") == [f"{BASE}{name}.html"]
+    assert len(meta(page, "viewport")) == 1
+
+
+def test_descriptions_differ(pages):
+    descriptions = [meta(pages[name], "description")[0] for name in CONTENT]
+    assert len(set(descriptions)) == len(CONTENT)
+
+
+def test_the_sitemap_lists_every_page(pages):
+    sitemap = ElementTree.parse(SITE / "sitemap.xml")
+    listed = [loc.text for loc in sitemap.iterfind(".//{*}loc")]
+    assert sorted(listed) == sorted(f"{BASE}{name}.html" for name in CONTENT)
+
+
+def test_no_page_is_heavy_and_our_own_scripts_and_styles_are_small(pages):
+    for name in pages:
+        assert (SITE / name).with_suffix(".html").stat().st_size < 1e6, name
     ours = [
         *(ROOT / "_static").glob("esa4.*"),
         *(ROOT / "esa4_helpers/widgets/static").iterdir(),
@@ -232,11 +343,17 @@ WIDGETS = {
 
 @pytest.fixture(scope="module")
 def address(pages) -> Iterator[str]:
-    """Where the site is served, as on the web."""
+    """Where the site is served, as on the web, with its page for those who are lost."""
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
             pass
+
+        def translate_path(self, path: str) -> str:
+            inside = path.removeprefix(BASE_PATH.rstrip("/"))
+            file = super().translate_path(inside)
+            lost = inside.endswith(".html") and not Path(file).exists()
+            return str(SITE / "404.html") if lost else file
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=SITE))
     Thread(target=server.serve_forever, daemon=True).start()
@@ -269,14 +386,48 @@ def visit(browser, address) -> Iterator[Callable]:
     assert not any(wrong)
 
 
+# After which a page is laid out anew, and has answered to its size.
+TWO_FRAMES = "new Promise(go => requestAnimationFrame(() => requestAnimationFrame(go)))"
+
+
 class TestInABrowser:
     @pytest.mark.parametrize("name", [*CONTENT, "search", "genindex"])
     def test_everyone_can_read_it_by_day_and_by_night(self, visit, name):
         page = visit(name)
-        assert overflow(page) <= 0
-        for theme in ("light", "dark"):
+        for theme, rules in (("light", None), ("dark", ["color-contrast"])):
             page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
-            assert barriers(page) == []
+            # Only colours depend on the theme.
+            assert barriers(page, rules=rules) == []
+        # A sidebar slides out of sight, and would still be on its way.
+        page.add_style_tag(content="* { transition: none !important }")
+        for width in (390, 820, 1400):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.evaluate(TWO_FRAMES)
+            assert overflow(page) <= 0, width
+            assert cut_off(page) == [], width
+
+    def test_who_is_lost_finds_back_from_any_depth(self, visit):
+        page = visit(f"{BASE_PATH.strip('/')}/book/no/such/page", width=1400)
+        page.get_by_role("link", name="Start at the front page").click()
+        page.wait_for_url("**/esa4/book/index.html")
+        assert page.locator("h1").first.text_content().startswith("Hear when")
+
+    def test_the_sidebar_fits_a_small_laptop(self, visit):
+        bar = visit("book/05_evaluation", 1400, 900).locator(".bd-sidebar-primary")
+        assert bar.evaluate("bar => bar.scrollHeight - bar.clientHeight") <= 0
+
+    def test_captions_are_centred_on_their_players(self, visit):
+        player = visit("book/01_dataset", width=1400).locator(".esa4-player").first
+        caption, sound = player.evaluate(
+            """player => [player.querySelector("figcaption").firstChild, player.querySelector("audio")]
+              .map((what) => {
+                const range = document.createRange();
+                range.selectNode(what);
+                const box = range.getBoundingClientRect();
+                return (box.left + box.right) / 2;
+              })"""
+        )
+        assert abs(caption - sound) < 2
 
     def test_first_sound_is_on_the_first_screen_of_a_phone(self, visit):
         box = visit("book/index").locator("audio").first.bounding_box()

@@ -36,6 +36,8 @@ def configure(app: Sphinx, config: Config) -> None:
     config.nb_execution_cache_path = str(cache)
     # Without it the theme's script complains on each page.
     config.html_context.setdefault("default_mode", "auto")
+    config.html_theme_options["use_download_button"] = False
+    config.html_theme_options["use_fullscreen_button"] = False
     if os.environ.get("ESA4_DATASET") == "synthetic":
         config.html_theme_options["announcement"] = BANNER
 
@@ -48,16 +50,18 @@ def leave_out_thebe(app: Sphinx) -> None:
                 app.disconnect(listener.id)
 
 
-def drop_launch_button(
+def offer_colab(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
 ) -> None:
-    """Some pages are executed but are no notebooks that Colab could open."""
-    if page in app.env.found_docs and not app.env.doc2path(page).endswith(".ipynb"):
-        context["header_buttons"] = [
-            button
-            for button in context.get("header_buttons", [])
-            if button.get("label") != "launch-buttons"
-        ]
+    """Put the way to Colab under a notebook's title, in place of the theme's menu."""
+    buttons = context.get("header_buttons", [])
+    launch = [button for button in buttons if button.get("label") == "launch-buttons"]
+    context["header_buttons"] = [button for button in buttons if button not in launch]
+    # Some pages are executed but are no notebooks that Colab could open.
+    if launch and app.env.doc2path(page).endswith(".ipynb"):
+        (address,) = (button["url"] for button in launch[0]["buttons"])
+        link = f'<p class="esa4-colab"><a href="{address}">Open in Colab</a></p>'
+        context["body"] = context["body"].replace("</h1>", f"</h1>\n{link}", 1)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -65,5 +69,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", configure, priority=100)
     app.connect("builder-inited", leave_out_thebe)
     # After the theme, which adds the buttons at the default priority.
-    app.connect("html-page-context", drop_launch_button, priority=900)
+    app.connect("html-page-context", offer_colab, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
