@@ -33,8 +33,9 @@ def test_its_colours_mean_the_same_as_in_the_other_widgets():
     end = np.percentile((2 * FOUR - 1) ** 2, 99.5)
     ends = ["-80  -10 dB", "-80  -10 dB", f"0  {end:.4g} squared error"]
     assert scales == ends
-    assert "Its colours end at the 99.5th percentile of all clips" in " ".join(
-        page.text.split()
+    assert (
+        "Its colours end at the 99.5th percentile of the values of all clips"
+        in " ".join(page.text.split())
     )
 
 

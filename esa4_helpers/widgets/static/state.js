@@ -30,7 +30,10 @@ function keepState(root, restore) {
     const states = readAddress();
     if (!states.has(root.id)) return;
     restore(states.get(root.id));
-    if (states.keys().next().value === root.id) root.scrollIntoView();
+    if (states.keys().next().value !== root.id) return;
+    // Widgets further down, which start later, may be what makes the page long enough.
+    if (document.readyState === "complete") root.scrollIntoView();
+    else addEventListener("load", () => root.scrollIntoView(), { once: true });
   }
 
   let timer = 0;
