@@ -3,7 +3,9 @@ document.addEventListener("DOMContentLoaded", () => {
   const article = document.querySelector(".bd-article");
 
   // A box that scrolls sideways fades where there is more, and arrow keys reach it.
+  // Tables of results say so themselves.
   function showScrolling(box) {
+    if (box.matches(".esa4-table")) return;
     const hidden = box.scrollWidth - box.clientWidth;
     const scrolls = hidden > 1 && /auto|scroll/.test(getComputedStyle(box).overflowX);
     if (scrolls) {
