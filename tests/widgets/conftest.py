@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 from browser import chromium, complaints
 
-from .pages import MAKERS, SCRIPTS
+from .pages import FEW, MAKERS, SCRIPTS
 
 # Opening a page of one's own takes longer than most tests: who changes nothing for good
 # shares one with its neighbours.
@@ -18,6 +18,13 @@ from .pages import MAKERS, SCRIPTS
 def fragments() -> dict[str, str]:
     """Each widget's HTML, with clips to be heard, by its id."""
     widgets = [make() for make in MAKERS]
+    return {widget.id: widget._repr_html_() for widget in widgets}
+
+
+@pytest.fixture(scope="package")
+def small() -> dict[str, str]:
+    """The same of a few clips of a quarter of a second, which take less time."""
+    widgets = [make(FEW) for make in MAKERS]
     return {widget.id: widget._repr_html_() for widget in widgets}
 
 

@@ -8,16 +8,16 @@ from urllib.parse import urlsplit
 import pytest
 from browser import complaints
 
-from .pages import SCORES, TEST, texts
+from .pages import FEW, scores_for, texts
 
 HEAD = '<!doctype html><meta charset="utf-8"><title>Test</title>'
 
 
 @pytest.fixture(scope="module")
-def visit(browser, fragments, tmp_path_factory) -> Iterator[Callable]:
+def visit(browser, small, tmp_path_factory) -> Iterator[Callable]:
     """Open all widgets from a file, with something after the # of its address."""
     file = tmp_path_factory.mktemp("state") / "page.html"
-    file.write_text(HEAD + "".join(fragments.values()), encoding="utf-8")
+    file.write_text(HEAD + "".join(small.values()), encoding="utf-8")
     context = browser.new_context()
     pages, wrong = [], []
 
@@ -72,13 +72,13 @@ def test_a_link_shows_what_was_shown(visit):
 
 
 def test_a_link_leads_to_a_value(visit):
-    page = visit("#explorer:detector=2&threshold=-1.5")
+    page = visit("#explorer:detector=2&threshold=0.75")
     state = shown(page)
     assert state["detector"] == "2"
     name = page.locator("#explorer-detector option:checked").text_content()
-    scores = SCORES[name]
-    assert state["spoken"].startswith("threshold -1.5: ")
-    assert state["numbers"][3] == str((scores[TEST.is_anomaly] > -1.5).sum())
+    scores = scores_for(FEW.test)[name]
+    assert state["spoken"].startswith("threshold 0.75: ")
+    assert state["numbers"][3] == str((scores[FEW.test.is_anomaly] > 0.75).sum())
     # The widget is what the reader sees first.
     top = page.locator("#explorer").evaluate("it => it.getBoundingClientRect().top")
     assert -10 < top < 200
@@ -113,7 +113,7 @@ def test_a_threshold_beyond_the_axis_stays_on_it(visit):
     assert shown(page)["spoken"] == spoken
 
 
-def test_the_output_of_a_notebook_keeps_its_address(show, fragments):
+def test_the_output_of_a_notebook_keeps_its_address(show, small):
     page = show()
     page.evaluate(
         """html => {
@@ -121,7 +121,7 @@ def test_the_output_of_a_notebook_keeps_its_address(show, fragments):
             frame.setAttribute("sandbox", "allow-scripts");
             frame.srcdoc = html;
         }""",
-        HEAD + fragments["gallery"],
+        HEAD + small["gallery"],
     )
     frame = page.frame_locator("iframe")
     frame.get_by_label("Sort by").select_option(index=1)
