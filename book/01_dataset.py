@@ -47,7 +47,7 @@ set_style()
 # Here are two clips of such a valve. All players on this page are turned up by the same
 # 18 dB, as the recordings are quiet.
 
-# %% tags=["listen", "nbval-ignore-output"]
+# %% tags=["hide-input", "listen", "nbval-ignore-output"]
 test = load_dataset().test
 pair = [np.argmin(test.is_anomaly), np.argmax(test.is_anomaly)]
 ClipQuiz(test, "In which one is something wrong?", clips=pair, gain_db=18,

@@ -50,7 +50,7 @@ print(f"data set: {dataset.title}")
 # Listen to both, and look at their pictures while the line runs over them. If you could
 # keep one number of each clip, which would it be?
 
-# %% tags=["listen", "nbval-ignore-output"]
+# %% tags=["hide-input", "listen", "nbval-ignore-output"]
 test = dataset.test
 # The first of each sort: where is_anomaly is smallest, and where it is largest.
 pair = [np.argmin(test.is_anomaly), np.argmax(test.is_anomaly)]

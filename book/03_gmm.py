@@ -50,7 +50,7 @@ from esa4_helpers import (
 # Write down your order before you look at the answer. At the end of this chapter you can
 # compare it with a detector's.
 
-# %% tags=["listen", "nbval-ignore-output"]
+# %% tags=["hide-input", "listen", "nbval-ignore-output"]
 set_style()
 dataset = load_dataset()
 normal, abnormal = (np.flatnonzero(dataset.test.is_anomaly == sort) for sort in (0, 1))

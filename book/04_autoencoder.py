@@ -55,7 +55,7 @@ from esa4_helpers import (
 # Hear one of each, imagine the network that has to draw their pictures from memory, and
 # decide before you read on. The answer is further down, where the network gives it.
 
-# %% tags=["listen", "nbval-ignore-output"]
+# %% tags=["hide-input", "listen", "nbval-ignore-output"]
 set_style()
 dataset = load_dataset()
 test = dataset.test

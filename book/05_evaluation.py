@@ -53,7 +53,7 @@ from esa4_helpers import (
 # One of these clips is of a healthy valve, the others have a fault each. They are made by the
 # computer, as nobody has recorded so many faults, and therefore simpler than reality.
 
-# %% tags=["listen", "nbval-ignore-output"]
+# %% tags=["hide-input", "listen", "nbval-ignore-output"]
 set_style()
 sr = 16000
 kinds = ("weak click", "missing click", "late click", "double click", "hiss", "squeak")
