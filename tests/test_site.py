@@ -182,6 +182,10 @@ def test_the_landing_page_lets_one_hear_and_see_both_valves_first(pages):
     assert all(player in first_heading.find_all_previous("audio") for player in players)
 
 
+def test_the_lecture_page_shows_what_went_wrong(pages):
+    assert len(pages["book/reference/lecture"].find("article").find_all("img")) == 2
+
+
 def test_chapter_1_lets_one_listen(pages):
     assert len(pages["book/01_dataset"].find_all("audio")) == 4
 
