@@ -183,6 +183,10 @@ def test_on_the_landing_page_one_hears_and_guesses_first(pages):
     assert all(player in first_heading.find_all_previous("audio") for player in players)
 
 
+def test_the_lecture_page_shows_what_went_wrong(pages):
+    assert len(pages["book/reference/lecture"].find("article").find_all("img")) == 2
+
+
 def test_chapter_1_lets_one_listen(pages):
     assert len(pages["book/01_dataset"].find_all("audio")) == 6
 

@@ -112,7 +112,8 @@ def let_nothing_wait(
     ]
     for script in scripts:
         if script.filename and "async" not in script.attributes:
-            script.attributes["defer"] = "defer"
+            # The search has scripts of its own, which wait for nothing and need these.
+            script.attributes["defer"] = None if page == "search" else "defer"
 
 
 def write_icons(app: Sphinx) -> None:
