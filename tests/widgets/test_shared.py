@@ -14,6 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from browser import barriers, overflow
+from bs4 import BeautifulSoup
 from jinja2 import UndefinedError
 
 import esa4_helpers
@@ -174,6 +175,13 @@ def test_names_of_keys_and_detectors_are_text_too():
         assert "b" not in page.tags
         assert page.tags.count("script") == 2
         assert any(NASTY in text for text in page.texts)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_each_picture_has_an_address_and_a_description(make):
+    for image in BeautifulSoup(small(make), "html.parser").select("img"):
+        assert len(image["alt"]) > 20
+        assert image["src"].startswith("data:image/")
 
 
 @pytest.mark.parametrize("make", MAKERS)
