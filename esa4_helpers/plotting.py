@@ -121,8 +121,6 @@ def plot_spectrogram(
         cmap="magma",
         ax=ax,
     )
-    # Thousands of cells are lighter as pixels, also where all else is drawn as lines.
-    mesh.set_rasterized(True)
     ax.figure.colorbar(mesh, ax=ax, label=label)
     ax.set(xlabel="time (s)", ylabel="frequency (Hz)", title=title)
     return ax

@@ -112,6 +112,8 @@ def test_a_line_follows_the_one_clip_that_is_heard(phone):
     wait_until_only_one_plays(phone, 1)
     phone.evaluate("document.querySelectorAll('audio')[0].play()")
     wait_until_only_one_plays(phone, 0)
+    # Stopped, and not at its end.
+    assert phone.evaluate("document.querySelectorAll('audio')[1].currentTime") < 2
     phone.wait_for_function(
         """() => parseFloat(document.querySelector(".esa4-head").style.left) > 5"""
     )
