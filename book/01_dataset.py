@@ -251,10 +251,11 @@ print(f"AUC of the peak level: {auc(test.is_anomaly, baseline_scores):.2f}")
 # ## All thirty at a glance
 #
 # Each small picture below is a clip, drawn as you will learn to draw it in chapter 2: time runs
-# to the right, pitch upwards, and bright means loud. Press one to hear it; a line shows where in
-# the picture you are. Then sort them by their RMS level (the *root mean square*, an average over
-# the whole clip), or by our anomaly score, and listen from one end to the other. Which of the two
-# follows what your ear calls faulty?
+# to the right, pitch upwards, and bright means loud. Choose one by its name to hear it, or click
+# in its picture to hear it from there; a line shows where you are. Then sort all thirty by their
+# RMS level (the *root mean square*, an average over the whole clip), or by our anomaly score; each
+# picture says which group it is from. Listen from one end to the other: which of the two follows
+# what your ear calls faulty?
 
 # %% tags=["listen", "nbval-ignore-output"]
 distance = np.abs(peak_level(dataset.audio) - typical_level)

@@ -455,9 +455,10 @@ rows = {name: {"AUC": auc(y_test, values)} for name, values in scores.items()}
 ResultTable(rows, "Three detectors to explore", corner="detector", shade=(0.5, 1))
 
 # %% [markdown]
-# Drag the threshold, or use the arrow keys, and watch the alarms, the table and the point on
-# the ROC curve move with it. Press a dot to hear its clip and to see its map. Switch to
-# the mean: can you find a threshold that makes no mistake?
+# It opens with a detector that is not perfect. Drag the line, click on the axis or on a point of
+# the ROC curve, or use the arrow keys, and watch the alarms, the table and the curve. Can you find
+# a threshold that makes no mistake? Press a dot to hear its clip and to see its map. Then switch
+# to the maximum.
 
 # %% tags=["listen", "nbval-ignore-output"]
 ThresholdExplorer(test, scores, maps, gain_db=18)

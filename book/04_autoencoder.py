@@ -317,8 +317,10 @@ _ = plot_roc(y_test, profile_scores, label="error profile", ax=axes[1])
 # Now the abnormal clips lie above the normal ones. It is the same network with the same
 # errors; only the question is another.
 #
-# Look at it clip by clip: what went in, what the network made of it, and the error. Press play
-# and follow the line. Where are the bright spots of the error when you hear a click?
+# Look at it clip by clip: what went in, what the network made of it, and the error. Press play,
+# or click in a picture to hear the clip from there, and follow the line. Where are the bright
+# spots of the error when you hear a click? (The colours end at the 99.5th percentile of all
+# clips; switch to the clip's own scale where a map is dark.)
 
 # %% tags=["listen", "nbval-ignore-output"]
 errors = reconstruction_error(model, Z_test)

@@ -258,18 +258,19 @@ _ = ax.set(ylabel="anomaly score", title="Only held-out clips are like new ones"
 
 # %%
 thresholds = {
-    "known clips, 90th percentile": np.quantile(known, 0.9),
-    "held out, gamma": gamma_threshold(held_out, 0.9),
-    "held out, conformal": conformal_threshold(held_out, false_alarm_rate=0.1),
+    "known": np.quantile(known, 0.9),
+    "gamma": gamma_threshold(held_out, 0.9),
+    "conformal": conformal_threshold(held_out, false_alarm_rate=0.1),
 }
 alarms = {name: alarm_report(y_test, new, t) for name, t in thresholds.items()}
 
 # %% [markdown]
-# And the baseline, with its own conformal threshold, in the last row:
+# The table shows them, next to the 90th percentile of the scores of known clips. In the last row
+# is the baseline, with a conformal threshold of its own:
 
 # %%
 threshold = conformal_threshold(held_out_scores(make_detector("level"), train), 0.1)
-alarms["level: held out, conformal"] = alarm_report(y_test, scores["level"], threshold)
+alarms["level: conformal"] = alarm_report(y_test, scores["level"], threshold)
 columns = {"precision": "precision", "recall": "recall", "F1": "f1",
            "false alarms": "false_alarm_rate"}
 ResultTable(
@@ -282,12 +283,15 @@ ResultTable(
 # Same detector, same scores, and the choice of the threshold decides between useless and
 # useful.
 #
-# Here are all detectors to try: choose one, move its threshold, and press the dots to hear the
-# clips and to see where the detector found something (two of them say so here).
+# Here are all detectors to try. The thresholds from above are marked on the axes of `gmm` and of
+# the level: choose `gmm`, and press *known*, *gamma* and *conformal* in turn. Then drag the line,
+# or press a point of the ROC curve, and press the dots to hear the clips and to see where the
+# detector found something (two of them say so here).
 
 # %% tags=["listen", "nbval-ignore-output"]
 maps = {name: anomaly_map(detectors[name], test) for name in ("gmm", "autoencoder")}
-ThresholdExplorer(clips.test, scores, maps, gain_db=18)
+named = {"gmm": thresholds, "level": {"conformal": threshold}}
+ThresholdExplorer(clips.test, scores, maps, thresholds=named, gain_db=18)
 
 # %% [markdown]
 # Ten percent of five clips is half a clip, so on this test set a rate can't be checked.
