@@ -110,9 +110,11 @@ CUT_OFF = """
   .filter((box) => box.scrollWidth > box.clientWidth + 1 && box.clientWidth > 1)
   .filter((box) => box.checkVisibility({ visibilityProperty: true }))
   .filter((box) => {
-    const { overflowX, maskImage } = getComputedStyle(box);
+    const { overflowX, maskImage, backgroundImage } = getComputedStyle(box);
     if (overflowX === "visible") return false;
-    return overflowX === "hidden" || overflowX === "clip" || box.tabIndex < 0 || maskImage === "none";
+    // A fading edge, or a shadow there.
+    const shows = maskImage !== "none" || backgroundImage.includes("radial-gradient");
+    return overflowX === "hidden" || overflowX === "clip" || box.tabIndex < 0 || !shows;
   })
   .map((box) => box.outerHTML.slice(0, 200))
 """
