@@ -43,11 +43,12 @@ site: $(FOR_SITE)
 	echo && echo "Open this page: $$PWD/_build/html/index.html"
 
 # Several tests run at a time, so threads of a matrix product would wait for each other.
+# The chapters come first: the site that is tested then shows the results of that run.
 test: $(INSTALLED) lint
 	@$(CHOOSE_CLIPS); \
 	export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1; \
-	$(BIN)/pytest -n 2 -rs $(COVERAGE) && \
-	$(BIN)/pytest -n 2 -rs book
+	$(BIN)/pytest -n 2 -rs book && \
+	$(BIN)/pytest -n 2 -rs $(COVERAGE)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 
 import pytest
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
+from nbval.plugin import IPyNbCell, IPyNbFile
+from sphinx_ext.esa4_site import results_folder
 
 # The sources of the notebooks are no modules: no doctests in there. A sheet is no
 # notebook to compare: it has no outputs until a student runs it.
@@ -23,3 +28,28 @@ def pytest_configure(config: pytest.Config) -> None:
     # must run, but can't print the same.
     if os.environ.get("ESA4_DATASET") == "synthetic":
         config.option.nbval_lax = True
+
+
+RAN = pytest.StashKey[set[int]]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Hand a chapter's results to the site's build, once all its cells have passed."""
+    yield
+    if isinstance(item, IPyNbCell):
+        chapter = item.parent
+        item.cell.outputs = item.test_outputs
+        ran = chapter.stash.setdefault(RAN, set())
+        ran.add(item.cell_num)
+        if len(ran) == sum(cell.cell_type == "code" for cell in chapter.nb.cells):
+            keep_results(chapter)
+
+
+def keep_results(chapter: IPyNbFile) -> None:
+    """Put a chapter that has run where jupyter-book looks before it runs one."""
+    folder = results_folder(chapter.config.rootpath / "_build")
+    bundle = CacheBundleIn(chapter.nb, str(chapter.path))
+    get_cache(folder).cache_notebook_bundle(
+        bundle, check_validity=False, overwrite=True
+    )

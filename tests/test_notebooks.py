@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import jupytext
@@ -11,6 +14,8 @@ import nbformat
 import notebooks as tool
 import pytest
 import yaml
+from jupyter_cache import get_cache
+from sphinx_ext.esa4_site import results_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
@@ -215,3 +220,36 @@ class TestTool:
             before = [cell.id for cell in nbformat.read(path, as_version=4).cells]
             merged = tool.merge(path.with_suffix(".py"))
             assert [cell.id for cell in merged.cells] == before
+
+
+def test_the_site_is_built_from_what_a_passing_chapter_has_shown(tmp_path):
+    """What nbval runs is not run again; what it rejects is."""
+    made = {}
+    shown = nbformat.v4.new_output("stream", text="something else\n")
+    for name, comment in (("passes", "# NBVAL_IGNORE_OUTPUT"), ("differs", "")):
+        cell = nbformat.v4.new_code_cell(
+            f"{comment}\nprint(6 * 7)", execution_count=1, outputs=[shown]
+        )
+        made[name] = nbformat.v4.new_notebook(cells=[cell])
+        nbformat.write(made[name], tmp_path / f"{name}.ipynb")
+    shutil.copy(ROOT / "conftest.py", tmp_path)
+    options = f"--nbval --nbval-current-env --rootdir={tmp_path}"
+    result = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            *options.split(),
+            f"-opythonpath={ROOT / 'tools'}",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert "1 failed, 1 passed" in result.stdout, result.stdout + result.stderr
+    cache = get_cache(results_folder(tmp_path / "_build"))
+    found = cache.match_cache_notebook(made["passes"])
+    (cell,) = cache.get_cache_bundle(found.pk).nb.cells
+    assert cell.outputs[0].text == "42\n"
+    with pytest.raises(KeyError):
+        cache.match_cache_notebook(made["differs"])

@@ -17,23 +17,21 @@ BANNER = (
 )
 
 
-def outputs_key() -> str:
-    """Name what stored results depend on, besides the notebooks themselves."""
+def results_folder(build: Path) -> Path:
+    """Where results are kept that hold for this package and data set only."""
     digest = hashlib.sha256()
     package = sorted((ROOT / "esa4_helpers").rglob("*"))
     code = [file for file in package if file.is_file() and file.suffix != ".pyc"]
     for file in (*code, ROOT / "constraints.txt"):
         digest.update(file.read_bytes())
-    return (
-        f"{os.environ.get('ESA4_DATASET') or 'anomaly_mini'}-{digest.hexdigest()[:12]}"
-    )
+    dataset = os.environ.get("ESA4_DATASET") or "anomaly_mini"
+    return build / ".jupyter_cache" / f"{dataset}-{digest.hexdigest()[:12]}"
 
 
 def configure(app: Sphinx, config: Config) -> None:
     """Keep results of other data or of another package apart, and name the data."""
     # A changed path also makes Sphinx read all pages anew.
-    cache = Path(app.outdir).parent / ".jupyter_cache" / outputs_key()
-    config.nb_execution_cache_path = str(cache)
+    config.nb_execution_cache_path = str(results_folder(Path(app.outdir).parent))
     # Without it the theme's script complains on each page.
     config.html_context.setdefault("default_mode", "auto")
     config.html_theme_options["use_download_button"] = False
