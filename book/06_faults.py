@@ -235,7 +235,7 @@ for world, (known, normal, faulty) in worlds.items():
                                 for network in networks[world, name]]
 
 # %% [markdown]
-# Lowest and highest AUC of five seeds, beside the mixture:
+# Lowest and highest AUC of five seeds:
 
 # %% tags=["nbval-ignore-output"]
 def range_of(rows, kind):
@@ -311,17 +311,17 @@ ResultTable(opposite, "Two assumptions: AUC", corner="detector", shade=(0.5, 1))
 # which need no network. Is it the network that hears the faults? We leave the levels out:
 
 # %%
+def errors(network, audio):
+    return np.log(network[-1].error_map(log_mel_spectrogram(audio, sr)))
+
 errors_only = {}
 for world, (known, normal, faulty) in worlds.items():
-    rows = []
+    errors_only[world] = rows = []
     for network in networks[world, "autoencoder"]:
-        def errors(audio):
-            return np.log(network[-1].error_map(log_mel_spectrogram(audio, sr)))
-
         judge = make_pipeline(PoolOverTime(("mean", "std", "max")), MahalanobisDetector())
-        faulty_errors = {kind: errors(audio) for kind, audio in faulty.items()}
-        rows.append(auc_by_fault(judge.fit(errors(known)), errors(normal), faulty_errors))
-    errors_only[world] = rows
+        judge.fit(errors(network, known))
+        faulty_errors = {kind: errors(network, audio) for kind, audio in faulty.items()}
+        rows.append(auc_by_fault(judge, errors(network, normal), faulty_errors))
 
 # %% [markdown]
 # The lowest and highest of five seeds:
