@@ -215,6 +215,9 @@ ResultTable(
 )
 
 # %% [markdown]
+# A detector can also be nearly the same with every seed, and poor with each: see *dense*. Why its
+# mean error does so badly on these faults, [chapter 6](06_faults.ipynb) explains.
+#
 # ## From score to alarm
 #
 # A ranking needs both sorts of clips. A threshold has to be set before anything has ever

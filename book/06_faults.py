@@ -201,8 +201,8 @@ for world, (known, normal, faulty) in worlds.items():
 ResultTable(rows, "RMS level in dB", corner="clips", formats=".1f")
 
 # %% [markdown]
-# The recordings are more alike in level than the generator thinks, and quieter between the
-# clicks, so the same hiss adds more. Whether the level hears a leak is a matter of how steady
+# The recordings are more alike in level than the generator thinks, and quieter, so that the same
+# hiss adds more. Whether the level hears a leak is a matter of how steady
 # *everything else* is. And these recordings owe part of their steadiness to those who made the
 # data set, as chapter 7 will find. In a hall where the level varies by some dB, as it
 # does in most, the lower row is the better forecast.
@@ -271,8 +271,8 @@ ResultTable({world: {
 #   windows and gets furthest, but how far is up to the seed. Had we shown its luckiest one, it
 #   would look like a method.
 # - **Double clicks**: the interpolation network hears them in the generator's world. In the
-#   recordings it does not: a real click is followed by ringing and echoes anyway, and a second
-#   one in them is no surprise.
+#   recordings it does not. (A real click rings for longer and echoes, so a second one may be less
+#   of a surprise; but that is a guess, and no cell here tests it.)
 # - **Weak clicks**: the dense network hears them nowhere.
 #
 # If the rhythm matters for your machine, no row of these tables is good enough.
@@ -294,10 +294,10 @@ ResultTable(opposite, "Two assumptions: AUC", corner="detector", shade=(0.5, 1))
 
 # %% [markdown]
 # Whatever *adds* sound, such as a hiss, adds error. But a click that is weak or missing leaves
-# less to rebuild, the error falls, and the faulty valve passes for an especially healthy one:
-# its AUC is **at or below one half**. The mixture does not care about the direction. In the
-# generator's world it is even the other way round for the double click, which the mixture
-# hardly notices and which costs the dense network twice the effort.
+# less to rebuild, the error falls, and the faulty valve passes for a healthy one, or for an
+# especially healthy one: the AUC is **near one half, or far below it**. The mixture does not care
+# about the direction. In the generator's world it is even the other way round for the double
+# click: it adds sound, which the dense network notices more than the mixture does.
 #
 # So a detector is not good or bad, but fits some faults. Before you choose one, ask what
 # *your* machine's faults do to the sound: add, take away, or move?
@@ -431,10 +431,10 @@ ResultTable({kind: {
 #   healthy twin, where *nothing is wrong*. It points at clicks, and the mask lies on clicks.
 #   For double clicks, hiss and squeak it does point at the fault.
 # - By mass inside, the squeak turns the order round. It covers about one cell in a hundred.
-#   The baseline spends most of its light on healthy clicks; the detectors know that
-#   clicks are usual, and put more than half of theirs on the squeak.
-# - **Weak and missing clicks** nobody finds. A detector may know in which bands a click is usual,
-#   but not when this one should have come.
+#   The baseline spends most of its light on healthy clicks and on the hall; the detectors know
+#   what is usual, and put a far larger share of theirs on the squeak.
+# - **Weak and missing clicks** neither detector finds. It may know in which bands a click is
+#   usual, but not when this one should have come.
 #
 # And look at a map only after an alarm: there is one for a clip that the detector finds
 # normal, too, and it shows what is least usual there, not what is wrong.
