@@ -337,6 +337,9 @@ rates = {name: false_alarm_rates(scores, 20, conformal_threshold)
          for name, scores in unseen.items()}
 fewer = {n: false_alarm_rates(unseen["gmm"], n, conformal_threshold) for n in (20, 100)}
 
+# %% [markdown]
+# All draws of the mixture, with few calibration clips and with more:
+
 # %% mystnb={"image": {"alt": "Two histograms of the share of false alarms over 1000 draws of calibration clips. With 20 clips it is wide and lopsided, from none to more than a quarter; with 100 it is narrower. A line marks the 10 percent that were promised; a good part of both histograms lies to the right of it."}}
 figure, axes = plt.subplots(1, 2, figsize=(8, 3), sharex=True, sharey=True)
 for ax, (n, values) in zip(axes, fewer.items()):

@@ -333,6 +333,9 @@ for world, rows in errors_only.items():
         control[f"{world}, {name}"] = {kind: range_of(of, kind) for kind in ANOMALY_KINDS}
 ResultTable(control, "What the autoencoder owes to its network", corner="profile")
 
+# %% [markdown]
+# And what holds on every computer, for the means over the seeds:
+
 # %%
 ResultTable({world: {
     f"{kind}: errors alone do worse": np.mean([row[kind] for row in rows])
