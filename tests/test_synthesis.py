@@ -354,6 +354,14 @@ class TestInsertFault:
         for start in (0.35, 0.4, 0.45, 0.5, 0.55, 1.45, 1.5, 1.55, 1.6):
             assert abs(high_level(faulty, start, start + 0.05) - hall) < 1.5
 
+    def test_the_background_is_taken_from_where_nothing_clicks(self, recorded):
+        # Now the clip begins with a weak click.
+        clip = np.roll(recorded, -round(0.93 * SR))
+        faulty = insert_fault(clip, SR, "missing click", 0)
+        hall = high_level(clip, 0.25, 0.5)
+        for start in (0.52, 0.57, 0.62, 1.92, 1.97, 2.02):
+            assert abs(high_level(faulty, start, start + 0.05) - hall) < 1.5
+
     @pytest.mark.parametrize("seed", range(5))
     def test_weak_clicks_lose_10_to_18_db_and_the_hall_nothing(self, recorded, seed):
         faulty = insert_fault(recorded, SR, "weak click", seed)
