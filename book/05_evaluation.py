@@ -17,9 +17,8 @@
 # %% [markdown]
 # # Which detector would you trust?
 #
-# By now many detectors rank ten clips perfectly, and one of them is a line of arithmetic. Yet
-# a valve can break in more than one way. Which faults would each of them hear, and which
-# would you?
+# By now many detectors rank ten clips perfectly, and one of them is a line of arithmetic. The
+# next clip comes at three in the morning, and nobody knows yet what it is. Would you get up?
 #
 # Some cells prepare this page; the first installs the helpers in Colab.
 
@@ -30,7 +29,7 @@ if "google.colab" in sys.modules:
     # %pip install --quiet "git+https://github.com/machinelistening/esa4"
 
 # %% [markdown]
-# The libraries, and more helpers than before, as this chapter brings everything together.
+# The libraries, and more helpers than before.
 
 # %% tags=["hide-input"]
 import os
@@ -43,44 +42,41 @@ import numpy as np
 
 from esa4_helpers import (
     ClipQuiz, ResultTable, ThresholdExplorer, alarm_report, anomaly_map, anomaly_score, auc,
-    auc_interval, change_mask, conformal_threshold, detector_names, gamma_threshold,
-    has_anomaly_map, held_out_scores, load_dataset, load_detector, log_mel_spectrogram,
-    make_detector, make_synthetic_dataset, map_auc, mass_inside, plot_spectrogram,
-    save_detector, score_report, set_style,
+    auc_interval, conformal_threshold, detector_names, gamma_threshold, held_out_scores,
+    load_dataset, load_detector, make_detector, make_synthetic_dataset, save_detector,
+    score_report, set_style,
 )
 
 # %% [markdown]
-# One of these clips is of a healthy valve, the others have a fault each. They are made by the
-# computer, as nobody has recorded so many faults, and therefore simpler than reality.
+# Five clips, as they might come in one after the other. For each, decide whether you would
+# wake somebody, before you hear the next.
 
 # %% tags=["hide-input", "listen", "nbval-ignore-output"]
 set_style()
 sr = 16000
-kinds = ("weak click", "missing click", "late click", "double click", "hiss", "squeak")
-valves = make_synthetic_dataset(0, 1, 6, sr=sr, kinds=kinds, random_state=2)
-order = ("late click", "squeak", "normal", "missing click", "double click", "hiss")
-chosen = [list(valves.kinds).index(kind) for kind in order]
-ClipQuiz(valves, "Which of these is the healthy valve?", clips=chosen, gain_db=12,
-         answer="Which of the faults did you miss? A detector may miss others.")
+dataset = load_dataset()
+test = dataset.test
+normal, abnormal = np.flatnonzero(~test.is_anomaly), np.flatnonzero(test.is_anomaly)
+ClipQuiz(test, "At which of these would you wake somebody?", gain_db=18,
+         clips=[*normal[:2], abnormal[0], *normal[2:4]],
+         answer="Woken once too often? That is one false alarm in four healthy clips.")
 
 # %% [markdown]
 # Before you hang a microphone next to a machine and let a detector wake people at night,
-# you want to know more: how sure is that perfect result? When is an alarm an alarm? What
-# happens with other faults, and with fewer recordings? And where in the sound did the
-# detector find what it complains about?
+# you want to know more: how sure is that perfect result? When is an alarm an alarm, and how
+# many false ones will there be? What happens with fewer recordings?
 #
 # **What you will learn**
 #
 # - how to read an AUC, a pAUC, a p-value and a confidence interval side by side;
 # - how to set a threshold from normal clips alone, with a promise that it keeps;
-# - how to compare detectors fairly: same clips, several seeds, a baseline in every table;
-# - what each detector can hear, and what none of them can;
-# - how to check an explanation against the truth.
+# - what exactly that promise says, and what it does not;
+# - how to compare detectors fairly: same clips, several seeds, a baseline in every table.
 #
 # **What you need**: [chapter 3](03_gmm.ipynb); [chapter 4](04_autoencoder.ipynb) for the
 # networks.
 #
-# **Time**: about 40 minutes.
+# **Time**: about 30 minutes.
 
 # %% [markdown]
 # ## The recordings once more
@@ -88,7 +84,6 @@ ClipQuiz(valves, "Which of these is the healthy valve?", clips=chosen, gain_db=1
 # We begin with what we have, at the sample rate at which the machine was recorded:
 
 # %%
-dataset = load_dataset()
 clips = dataset.resampled(sr)
 train, test = clips.train.audio, clips.test.audio
 y_test = clips.test.is_anomaly
@@ -99,8 +94,7 @@ print(f"training {train.shape}, test {test.shape}")
 # ## One door to all detectors
 #
 # `make_detector` gives each of the course's detectors in the same form: a scikit-learn
-# pipeline that takes audio and returns scores. Its settings are the same for every machine;
-# none was chosen by looking at these test clips.
+# pipeline that takes audio and returns scores. Its settings are the same for every machine.
 
 # %%
 print(", ".join(detector_names()))
@@ -117,7 +111,15 @@ print("anomaly scores:", anomaly_score(detector, test[:3]).round(1))
 #   95th percentile and the maximum over time in each mel band. The most surprised one decides.
 # - **autoencoder**, **interpolation**: chapter 4, with the profile of their errors, judged in
 #   the same way.
-# - **dense**: the DCASE baseline with its mean error, as the field's common reference.
+# - **dense**: like the DCASE baseline, with its mean error. It is not the same: ours standardises
+#   each mel band, has other windows (2048 samples at 16 kHz, five frames at random moments), and
+#   is trained for a fixed number of updates.
+#
+# One thing has to be said before the first table. While this course was written, options were
+# compared on these very ten clips, and the course's tests demand that some detectors rank
+# them perfectly. So for us they are no test clips any more, but a **development set**: what we
+# reach on them is what we built for, and says little about your machine. Chapter 7
+# measures on machines that were kept back.
 #
 # ## One table, five numbers
 #
@@ -185,17 +187,20 @@ _ = ax.set(xlabel="normal clips, and as many abnormal ones", ylabel="AUC",
 # ## Seeds
 #
 # A network starts from random weights, and a mixture from a random grouping. If the seed
-# changes the result, then a single run is a lottery ticket. We fit again with other seeds:
+# changes the result, then a single run is a lottery ticket. We fit again with two other seeds. (The
+# *deviation* of so few values is the root of their squared distances from the mean, divided by
+# $n - 1$.)
 
 # %% tags=["nbval-ignore-output"]
-aucs = {"gmm": [], "autoencoder": []}
+aucs = {name: [auc(y_test, scores[name])] for name in ("gmm", "autoencoder", "dense")}
 for name in aucs:
-    for seed in range(3):
+    for seed in (1, 2):
         detector = make_detector(name, sr=sr, random_state=seed).fit(train)
         aucs[name].append(auc(y_test, anomaly_score(detector, test)))
 ResultTable(
-    {name: {"mean": np.mean(values), "minimum": min(values)} for name, values in aucs.items()},
-    "AUC over three seeds", corner="detector", shade=(0.5, 1),
+    {name: {"mean": np.mean(values), "deviation": np.std(values, ddof=1), "minimum": min(values)}
+     for name, values in aucs.items()}, "AUC over three seeds", corner="detector",
+    shade={"mean": (0.5, 1), "minimum": (0.5, 1)},
 )
 
 # %% [markdown]
@@ -210,6 +215,9 @@ ResultTable(
 )
 
 # %% [markdown]
+# A detector can also be nearly the same with every seed, and poor with each: see *dense*. Why its
+# mean error does so badly on these faults, [chapter 6](06_faults.ipynb) explains.
+#
 # ## From score to alarm
 #
 # A ranking needs both sorts of clips. A threshold has to be set before anything has ever
@@ -227,7 +235,7 @@ new = anomaly_score(detector, test)
 # %% [markdown]
 # If the held-out scores are honest, those of the normal test clips should look like them:
 
-# %% mystnb={"image": {"alt": "Anomaly scores in four columns: training clips known to the detector, lowest and closest together; held-out training clips and normal test clips, higher and at similar heights; abnormal test clips, far above all others."}}
+# %% mystnb={"image": {"alt": "Anomaly scores in four columns: training clips known to the detector, low and close together; held-out training clips and normal test clips, mostly higher and at similar heights; abnormal test clips, far above all others."}}
 groups = {"known": known, "held out": held_out, "test,\nnormal": new[~y_test],
           "test,\nabnormal": new[y_test]}
 figure, ax = plt.subplots(figsize=(5, 3.5))
@@ -240,12 +248,14 @@ _ = ax.set(ylabel="anomaly score", title="Only held-out clips are like new ones"
 
 # %% [markdown]
 # (The axis is logarithmic above 1 and below -1, to show small and large scores together.) The
-# scores of known clips lie below all others: a threshold from them would call every new clip
-# abnormal. From the held-out ones there are two ways to a threshold:
+# scores of known clips lie lower and closer together than those of new normal ones, though here
+# and there the two overlap: a threshold from them would raise an alarm at most new clips. From
+# the held-out ones there are two ways to a threshold:
 #
 # - **Gamma**: fit a gamma distribution, a lopsided bell curve, to the scores and take its
-#   90 % point. This is what the DCASE baselines do. It assumes that the scores follow such a
-#   curve.
+#   90 % point. It assumes that the scores follow such a curve. The DCASE baselines do likewise,
+#   but with other scores: that of 2023 takes the losses of batches of its training and validation
+#   data. Ours takes one score for each clip, from detectors that have not seen it.
 # - **Conformal**: sort the $n$ scores and take the $\lceil 0.9\,(n + 1) \rceil$-th smallest. It
 #   assumes nothing about the shape. If a new normal clip is drawn like those $n$, it is
 #   equally likely to land on any place among them, so it exceeds the threshold with a
@@ -297,88 +307,93 @@ ThresholdExplorer(clips.test, scores, maps, thresholds=named, gain_db=18)
 # Ten percent of five clips is half a clip, so on this test set a rate can't be checked.
 # For that we need more clips than anybody has recorded.
 #
-# ## Hundreds of clips
+# ## What the promise says
 #
-# The package can *make* clips of a valve, as many as we like, healthy or with one of six
-# faults. They are simpler than reality, but we know everything about them. We make 50 healthy
-# ones to fit detectors to, 100 to set thresholds, 100 to test, and 40 with each of the faults
-# that you heard at the beginning:
+# The package can *make* clips of a valve, as many as we like. They are simpler than reality, but a
+# promise about rates needs only many clips that are alike. We make 50 healthy ones to fit
+# detectors to, and 300 that they have never seen, and score these once:
 
 # %%
-many = make_synthetic_dataset(150, 100, 240, sr=sr, kinds=kinds, random_state=1)
-fit_on, calibrate_on = many.train.audio[:50], many.train.audio[50:]
-is_normal = many.test.kinds == "normal"
-print(len(fit_on), len(calibrate_on), *(sum(many.test.kinds == k) for k in ("normal", *kinds)))
-
-# %% [markdown]
-# First the promise: how many of the 100 normal test clips raise an alarm, with a conformal
-# threshold for 10 % from clips that the detector has never seen?
-
-# %%
-rates = {}
+many = make_synthetic_dataset(50, 300, 0, sr=sr, random_state=1)
+unseen = {}
 for name in ("level", "gmm", "knn"):
-    detector = make_detector(name, sr=sr).fit(fit_on)
-    threshold = conformal_threshold(anomaly_score(detector, calibrate_on), 0.1)
-    alarms = anomaly_score(detector, many.test.audio[is_normal]) > threshold
-    rates[name] = {"false alarms": alarms.mean()}
-ResultTable(rates, "Promised: at most 10 %", corner="detector", formats=".0%")
+    detector = make_detector(name, sr=sr).fit(many.train.audio)
+    unseen[name] = anomaly_score(detector, many.test.audio)
 
 # %% [markdown]
-# Near 10 %, for detectors whose scores have nothing in common. (The guarantee is about the
-# average over all calibration clips that one might have drawn, so a single draw may do a little
-# better or worse.) Now each fault by itself: the AUC of the clips with that fault against
-# the same normal clips.
-
-# %% tags=["nbval-ignore-output"]
-fitted, table = {}, {}
-for name in ("level", "gmm", "knn", "autoencoder", "interpolation"):
-    fitted[name] = make_detector(name, sr=sr).fit(fit_on)
-    of_test, table[name] = anomaly_score(fitted[name], many.test.audio), {}
-    for kind in kinds:
-        chosen = is_normal | (many.test.kinds == kind)
-        table[name][kind] = auc(many.test.is_anomaly[chosen], of_test[chosen])
-ResultTable(table, "AUC by fault", corner="detector", shade=(0.5, 1))
-
-# %% [markdown]
-# Read it by columns. The digits of the networks depend on the computer; these answers don't:
+# In practice there is one set of calibration clips, and then the machine runs. Here we can live
+# through it a thousand times: draw 20 of the 300 at random to set the threshold, and count the
+# false alarms among the other 280.
 
 # %%
-ResultTable(
-    {kind: {f"{name} hears it": table[name][kind] > 0.8 for name in ("level", "gmm")}
-     for kind in kinds},
-    "What each hears (AUC above 0.8)", corner="fault",
-)
+def false_alarm_rates(scores, n, threshold_of, repeats=1000):
+    rng, rates = np.random.default_rng(0), []
+    for _ in range(repeats):
+        drawn = rng.permutation(scores)
+        rates.append((drawn[n:] > threshold_of(drawn[:n])).mean())
+    return np.array(rates)
+
+rates = {name: false_alarm_rates(scores, 20, conformal_threshold)
+         for name, scores in unseen.items()}
+fewer = {n: false_alarm_rates(unseen["gmm"], n, conformal_threshold) for n in (20, 100)}
 
 # %% [markdown]
-# - **Weak and missing clicks** are the faults of the recordings: everything hears them, the
-#   level included. Had we stopped after the recordings, we might have shipped the one line
-#   of arithmetic.
-# - **Hiss and squeak** leave the loudest moment alone. The level is deaf to them; what
-#   listens band by band is not. *This* is what the work of the last chapters was for.
-# - **Late and double clicks** change nothing in any statistic over time but *when* something
-#   sounds, or how often. The detectors that only pool are close to guessing. The
-#   networks look at several frames at once and can notice that one does not fit the others:
-#   here the autoencoder has an advantage that the recordings could not show. Even so it is far
-#   from perfect. If the rhythm matters for your machine, no row of this table is good enough.
+# All draws of the mixture, with few calibration clips and with more:
+
+# %% mystnb={"image": {"alt": "Two histograms of the share of false alarms over 1000 draws of calibration clips. With 20 clips it is wide and lopsided, from none to more than a quarter; with 100 it is narrower. A line marks the 10 percent that were promised; a good part of both histograms lies to the right of it."}}
+figure, axes = plt.subplots(1, 2, figsize=(8, 3), sharex=True, sharey=True)
+for ax, (n, values) in zip(axes, fewer.items()):
+    ax.hist(100 * values, bins=np.arange(0, 40, 2), color="#56B4E9", edgecolor="white")
+    ax.axvline(10, color="#D55E00", linestyle="--", label="promised")
+    ax.set(xlabel="false alarms (%)", ylabel="draws", title=f"gmm, {n} calibration clips")
+_ = ax.legend()
+
+# %% [markdown]
+# And in numbers, for detectors whose scores have nothing in common:
+
+# %%
+def in_numbers(rates):
+    return {"mean": rates.mean(), "in 5 % of draws below": np.quantile(rates, 0.05),
+            "in 5 % above": np.quantile(rates, 0.95), "draws above 10 %": (rates > 0.1).mean()}
+
+rows = {f"{name}, conformal": in_numbers(values) for name, values in rates.items()}
+rows["gmm, conformal, 100 clips"] = in_numbers(fewer[100])
+rows["gmm, gamma"] = in_numbers(false_alarm_rates(unseen["gmm"], 20, gamma_threshold))
+ResultTable(rows, "False alarms over 1000 draws", corner="detector, 20 clips", formats=".0%")
+
+# %% [markdown]
+# The mean of the conformal threshold is just below 10 %, whatever the detector: the promise is
+# kept, and it is tight. But **the promise is about the mean over all draws, and you have one**.
+# With 20 calibration clips you may be unlucky and get twice the false alarms that you announced
+# to the night shift, and in more than a third of all draws it is above 10 %. More clips make the
+# distribution narrower, and don't move its mean. How wide it is does not depend on the detector
+# either: $n$ clips split the scores of all clips to come into $n + 1$ parts, by chance, and a
+# rate of 10 % with 20 clips asks for the upper two of 21 (a *beta distribution* says how much
+# they hold). The gamma threshold promises nothing, and raises more alarms here than it was asked
+# for.
+#
+# Who wants to announce "at most 10 %, and I am 95 % sure" must set the threshold higher: see the
+# last question below.
 #
 # ## How many training clips?
 #
 # Recording a healthy machine costs time, too. How many clips does it take? A *learning curve*
 # repeats everything with ever more training clips. It is a sweep over a setting, shown to
-# understand and not to choose by. We take the four faults that pooled features can show. (A
-# pipeline can be sliced like a list: `[1:]` skips its first step, so that the spectrograms are
-# computed only once.)
+# understand and not to choose by. We take four faults of synthetic clips: a weak or a missing
+# click, a hiss or a squeak. (A pipeline can be sliced like a list: `[1:]` skips its first step, so
+# that the spectrograms are computed only once.)
 
 # %%
 sizes = [5, 10, 20, 50, 100]
-can_show = ("normal", "weak click", "missing click", "hiss", "squeak")
-chosen = np.isin(many.test.kinds, can_show)
-heard, y_heard, curves = many.test.audio[chosen], many.test.is_anomaly[chosen], {}
+four = ("weak click", "missing click", "hiss", "squeak")
+shown = make_synthetic_dataset(100, 100, 160, sr=sr, kinds=four, random_state=1)
+curves, y_shown = {}, shown.test.is_anomaly
 for name in ("level", "gmm"):
     first, rest = make_detector(name, sr=sr)[:1], make_detector(name, sr=sr)[1:]
-    X_train, X_test = first.fit_transform(many.train.audio), first.transform(heard)
+    X_train = first.fit_transform(shown.train.audio)
+    X_test = first.transform(shown.test.audio)
     curves[name] = [
-        auc(y_heard, anomaly_score(rest.fit(X_train[:n]), X_test)) for n in sizes
+        auc(y_shown, anomaly_score(rest.fit(X_train[:n]), X_test)) for n in sizes
     ]
 
 # %% [markdown]
@@ -394,74 +409,9 @@ ax.set(xlabel="training clips", ylabel="AUC", title="Synthetic clips, four fault
 _ = ax.legend()
 
 # %% [markdown]
-# The level has three numbers to learn and is done after a few clips: more recordings won't
-# make it hear what it is deaf to. The mixture has hundreds to learn, and profits from more
+# The level has three numbers to learn and is done after a few clips: on these clips, more
+# recordings won't make it hear a hiss. The mixture has hundreds to learn, and profits from more
 # clips.
-#
-# ## Where is it?
-#
-# "Clip 17 is abnormal" is of little use to the engineer who has to repair something.
-# `anomaly_map` spreads a clip's score over time and frequency. It asks for each number that
-# the detector judges: how much more abnormal would a typical clip be with *this* value? The
-# answer goes to the frames that pulled the value away from what is usual.
-#
-# On synthetic clips we know the truth. Each was made together with its healthy twin, and
-# `change_mask` marks the cells in which the two differ by more than 3 dB.
-
-# %%
-twins = make_synthetic_dataset(
-    0, 0, 60, sr=sr, kinds=kinds, random_state=3, with_healthy=True
-)
-masks = change_mask(twins.audio, twins.healthy, sr)
-maps = {name: anomaly_map(fitted[name], twins.audio) for name in ("gmm", "autoencoder")}
-print("can the level say where?", has_anomaly_map(fitted["level"]))
-
-# %% [markdown]
-# The level judges a clip as a whole and has no map. For the other two, a squeak, as they
-# see it and as it is:
-
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Four panels on the same axes of time and frequency: the log-mel spectrogram of a clip with a squeak, the anomaly maps of the mixture model and of the autoencoder, and the mask of what was really changed. The autoencoder's map is bright where the mask marks the squeak; the mixture model's is bright in the right bands but more scattered in time."}}
-i = np.flatnonzero(twins.kinds == "squeak")[0]
-figure, axes = plt.subplots(4, 1, figsize=(5, 10))
-S = log_mel_spectrogram(twins.audio[[i]], sr)[0]
-plot_spectrogram(S, sr, vmin=-80, vmax=-10, title="clip", ax=axes[0])
-for ax, (name, cells) in zip(axes[1:], maps.items()):
-    plot_spectrogram(cells[i], sr, label="share of the score", title=name, ax=ax)
-_ = plot_spectrogram(masks[i] * 1.0, sr, label="changed", title="truth", ax=axes[3])
-
-# %% [markdown]
-# One picture proves nothing, so we measure. **Mass inside**: which share of the map lies inside
-# the mask? If the map were spread evenly, it would be the share of cells that the mask covers.
-# **AUC per cell**: does a changed cell get a higher value than an unchanged one?
-
-# %% tags=["nbval-ignore-output"]
-inside = {name: mass_inside(cells, masks) for name, cells in maps.items()}
-measures = {}
-for kind in kinds:
-    of = twins.kinds == kind
-    row = measures[kind] = {"inside, if even": masks[of].mean()}
-    row |= {f"inside, {name}": inside[name][of].mean() for name in maps}
-    row |= {f"AUC, {name}": map_auc(m[of], masks[of]).mean() for name, m in maps.items()}
-percent = {column: ".0%" for column in row if column.startswith("inside")}
-shade = {column: (0, 1) if column in percent else (0.5, 1) for column in row}
-ResultTable(measures, "Mass inside, and AUC per cell", corner="fault",
-            formats=percent, shade=shade)
-
-# %% [markdown]
-# What holds on every computer:
-
-# %%
-found = {}
-for kind in kinds:
-    of = twins.kinds == kind
-    found[kind] = {n: inside[n][of].mean() > 2 * masks[of].mean() for n in maps}
-ResultTable(found, "Found at twice the rate of chance?", corner="fault")
-
-# %% [markdown]
-# What was *added* is found where it is. What is *missing* can't be: a detector may know in
-# which bands a click is usual, but not when this one should have come. And look at a map only
-# after an alarm: a detector has one for a clip that it finds normal, too, and there it shows
-# what is least usual, not what is wrong.
 #
 # ## Take it home
 #
@@ -477,31 +427,68 @@ print("same scores:", np.array_equal(same.score_samples(test), detector.score_sa
 file.unlink()
 
 # %% [markdown]
-# Which one would *we* take? For a machine of which little is known, the **gmm** with a conformal
-# threshold: no network, ready within a second, and it says where. If its faults may change the
-# rhythm or the texture of the sound rather than a level, and there is time to train, the
-# **autoencoder**. And always the level beside it, because whatever claims to be better must
-# say at what.
+# Which name would *we* put there? That depends on what each can hear besides a weak click,
+# and an AUC of 1 on a development set does not tell. [Chapter 6](06_faults.ipynb) finds out, and
+# ends with our choice.
 #
 # ## Summary
 #
 # - A perfect AUC on ten clips comes with a wide interval. Report the interval.
 # - Thresholds come from normal clips that the detector was not fitted to. The conformal one
 #   keeps its promise without assumptions about the scores.
-# - Several seeds, several faults, a baseline in every table, and nothing chosen by test labels.
-# - Each detector is deaf to something. Know to what.
-# - An explanation can be measured, too.
+# - The promise is about the mean over calibration sets. Few clips, and yours may be far from it.
+# - Several seeds, a baseline in every table, and nothing chosen by test labels. Clips that
+#   something was chosen by are a development set.
 #
 # ## Questions to think about
 #
 # 1. Nine calibration clips, and false alarms in at most 5 % of cases: why can't the conformal
 #    threshold promise that? How many clips would it need?
+#
+#    <details><summary>Answer</summary>
+#
+#    Even the highest of nine scores is exceeded by a new one with a chance of 1 in 10. For 1 in
+#    20 it takes 19 clips.
+#
+#    </details>
 # 2. Your machine is louder on Mondays. Which assumption of the guarantee breaks?
-# 3. Design a feature that would hear the late click. What does it have to keep that pooling
-#    throws away?
-# 4. In the learning curve all sizes share the same test clips. What would you have to repeat
+#
+#    <details><summary>Answer</summary>
+#
+#    That new clips are drawn like those for calibration, in any order. Clips from Monday are not,
+#    unless calibration clips come from all days in the same mixture, and then the promise holds
+#    for the week as a whole: on Mondays there will be more false alarms.
+#
+#    </details>
+# 3. In the learning curve all sizes share the same test clips. What would you have to repeat
 #    to draw error bars around the curves?
-# 5. A colleague reports an AUC of 0.93 after trying 40 settings on your ten test clips. What
+#
+#    <details><summary>Answer</summary>
+#
+#    All that would be different next time: draw other training clips of each size, other test
+#    clips, and for a network another seed.
+#
+#    </details>
+# 4. A colleague reports an AUC of 0.92 after trying 40 settings on your ten test clips. What
 #    do you ask?
 #
-# **Back to** [chapter 1](01_dataset.ipynb), or on to the [benchmark](reference/benchmark.md).
+#    <details><summary>Answer</summary>
+#
+#    What the other 39 gave, and what the chosen one gives on clips that no setting has been
+#    compared on. One guess reaches 0.92 on five against five clips in one case of 63. Of 40
+#    guesses, the best does so nearly every second time.
+#
+#    </details>
+# 5. With 20 calibration clips, which threshold lets you say "at most 10 % false alarms, and I
+#    am 85 % sure"?
+#
+#    <details><summary>Answer</summary>
+#
+#    The highest of the 20 scores. New clips exceed it more often than in 10 % of cases only if
+#    all 20 lie below the 90 % point, which has a chance of $0.9^{20}$, about 12 %. For 95 % it
+#    takes 29 clips, as $0.9^{29}$ is just below 5 %.
+#
+#    </details>
+#
+# **Next**: [chapter 6](06_faults.ipynb) puts faults into recordings, and asks which of them each
+# detector can hear.

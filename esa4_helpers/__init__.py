@@ -28,6 +28,7 @@ from .evaluation import (
 from .explanation import (
     anomaly_map,
     change_mask,
+    contrast_map,
     has_anomaly_map,
     map_auc,
     mass_inside,
@@ -55,6 +56,7 @@ from .plotting import (
 )
 from .recipes import detector_names, make_detector
 from .storage import load_detector, save_detector
+from .synthesis import insert_fault
 from .widgets import (
     ClipGallery,
     ClipPlayer,
@@ -90,10 +92,12 @@ __all__ = [
     "build_autoencoder",
     "change_mask",
     "conformal_threshold",
+    "contrast_map",
     "detector_names",
     "gamma_threshold",
     "has_anomaly_map",
     "held_out_scores",
+    "insert_fault",
     "level",
     "load_dataset",
     "load_detector",

@@ -282,3 +282,36 @@ def _check_map_and_mask(
         )
     labels = check_labels(mask.ravel(), "mask", mask.size)
     return anomaly_map, labels.reshape(mask.shape)
+
+
+def contrast_map(S: ArrayLike) -> np.ndarray:
+    """Measure how far each cell stands out of its own clip.
+
+    The baseline for `anomaly_map`: it has learned nothing about what is normal and has
+    no setting, so an explanation is worth something where it does better.
+
+    Parameters
+    ----------
+    S : array of shape (n_clips, n_mels, n_frames)
+        Log-mel spectrograms, in dB.
+
+    Returns
+    -------
+    ndarray of shape (n_clips, n_mels, n_frames)
+        dB above the clip's median over time in the same mel band; 0 below it.
+
+    Raises
+    ------
+    ValueError
+        If ``S`` has another shape, is empty or holds NaN or infinity.
+    TypeError
+        If ``S`` does not hold floats.
+
+    Examples
+    --------
+    >>> contrast_map([[[-60.0, -50.0, -40.0], [-60.0, -60.0, -57.0]]])
+    array([[[ 0.,  0., 10.],
+            [ 0.,  0.,  3.]]])
+    """
+    S = check_spectrograms(S)
+    return np.maximum(S - np.median(S, axis=2, keepdims=True), 0.0)

@@ -3,7 +3,8 @@
 A solenoid valve clicks when it opens and, more quietly, when it closes. The
 microphone also hears the hall: the room (a low rumble and hiss) and, in some
 clips, other machines humming along. Each of these parts is one small function
-here, and so is each thing that can go wrong with the valve.
+here, and so is each thing that can go wrong with the valve. The same faults can be put
+into recordings of a real one.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from typing import NamedTuple
 
 import numpy as np
 from librosa import db_to_amplitude
+from numpy.typing import ArrayLike
 from scipy import fft
+from scipy.signal import find_peaks
 from scipy.signal.windows import tukey
 
-from ._checks import check_duration, check_sample_rate
+from ._checks import check_clips, check_duration, check_sample_rate
 
 NORMAL = "normal"
 RECORDED_ANOMALY_KINDS = ("weak click", "missing click")
@@ -34,6 +37,14 @@ ANOMALY_KINDS = (
 _BAND_LIMIT_HZ = 8000.0
 _LEAST_DURATION_S = 2.5
 _LEAST_RATE_HZ = 8000.0
+
+# How loud a click is against the rest of a recording, and the others against it.
+_LEAST_CLICK_DB = 12.0
+_STRONG_WITHIN_DB = 6.0
+_ENVELOPE_HOP_S = 0.005
+# What is cut out with a recorded click: the moment before, and the ringing.
+_BEFORE_CLICK_S = 0.02
+_CLICK_WINDOW_S = 0.22
 
 
 def synthesize_clip(
@@ -127,8 +138,168 @@ def synthesize_clip(
     return clip, clip.copy() if kind == NORMAL else _to_16_bits(hall + healthy)
 
 
-def _check_kind(kind: str) -> None:
-    known = (NORMAL, *ANOMALY_KINDS)
+def insert_fault(
+    clip: ArrayLike,
+    sr: float,
+    kind: str,
+    random_state: int | np.random.SeedSequence | np.random.Generator | None = None,
+) -> np.ndarray:
+    """Put a fault into the recording of a healthy machine that clicks.
+
+    The clip is the fault's healthy twin: `change_mask` of the two is the exact truth
+    about where the fault sits. The faults are those of `synthesize_clip`. Strong clicks
+    are those within 6 dB of the loudest, after a first difference that tells them from
+    low rumble. What is taken away is filled with the clip's own background, from where
+    it is stillest, and every seam is a cross-fade that keeps the power. Hiss and squeak
+    are added at the same level in dB as in `synthesize_clip`, however loud the clip.
+
+    Parameters
+    ----------
+    clip : array of shape (n_samples,)
+        One recording, floats in [-1, 1], of at least 2.5 s.
+    sr : float
+        Sample rate in Hz, at least 8000.
+    kind : str
+        One of ``ANOMALY_KINDS``.
+    random_state : int, SeedSequence, Generator or None
+        The same seed gives the same fault; None draws a new one each time.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        A copy of the clip with the fault, of the same dtype. Outside of the fault each
+        sample is the same.
+
+    Raises
+    ------
+    ValueError
+        If ``kind`` is unknown, ``sr`` is below 8000 Hz, or the clip is shorter than
+        2.5 s, has another shape or holds NaN or infinity; for faults of a click, also
+        if nothing in the clip stands 12 dB out of it, if its clicks leave no still
+        moment of 0.22 s, or if none of them can be moved or doubled within the clip.
+    TypeError
+        If the clip does not hold floats, or ``sr`` is no number.
+
+    Examples
+    --------
+    >>> healthy = synthesize_clip(sr=16000, random_state=0)
+    >>> faulty = insert_fault(healthy, 16000, "late click", random_state=0)
+    >>> changed = np.flatnonzero(faulty != healthy) / 16000
+    >>> bool(0.3 < changed[-1] - changed[0] < 0.6)
+    True
+    """
+    _check_kind(kind, ANOMALY_KINDS)
+    sr = check_sample_rate(sr, at_least=_LEAST_RATE_HZ)
+    clip = np.asarray(clip)
+    if clip.ndim != 1:
+        raise ValueError(
+            f"clip must be one recording of shape (n_samples,), got {clip.shape}"
+        )
+    check_clips(clip[np.newaxis], "clip")
+    if clip.size < _LEAST_DURATION_S * sr:
+        raise ValueError(
+            f"clip must be at least {_LEAST_DURATION_S} s long, got {clip.size} samples "
+            f"at {sr:g} Hz, {clip.size / sr:.2f} s"
+        )
+    rng = np.random.default_rng(random_state)
+    audio = clip.astype(np.float64)
+    if kind == "hiss":
+        audio += _hiss(rng, clip.size, sr)
+    elif kind == "squeak":
+        audio += _squeak(rng, clip.size, sr)
+    else:
+        _change_clicks(kind, rng, audio, sr)
+    return audio.astype(clip.dtype)
+
+
+def _change_clicks(
+    kind: str, rng: np.random.Generator, audio: np.ndarray, sr: float
+) -> None:
+    """Weaken, remove, move or double the strong clicks of a recording, in place."""
+    clicks, still = _strong_clicks_and_still_moment(audio, sr)
+    length = round(_CLICK_WINDOW_S * sr)
+    weight = _cross_fade(length, sr)
+    background = audio[still : still + length].copy()
+    if kind in RECORDED_ANOMALY_KINDS:
+        kept = db_to_amplitude(-rng.uniform(10.0, 18.0)) if kind == "weak click" else 0
+        for start in clicks:
+            _blend(audio, background, start, math.sqrt(1 - kept**2) * weight)
+        return
+    longest = {"late click": 0.3 * sr + length, "double click": 0.12 * sr}[kind]
+    able = clicks[(clicks >= 0) & (clicks + longest < audio.size)]
+    if able.size == 0:
+        raise ValueError(
+            f"no click of this clip has room for a {kind!r}: its strong clicks are at "
+            f"{np.round(clicks / sr + _BEFORE_CLICK_S, 2)} s of {audio.size / sr:g} s"
+        )
+    if kind == "late click":
+        start = able[rng.integers(able.size)]
+        click = audio[start : start + length].copy()
+        _blend(audio, background, start, weight)
+        _blend(audio, click, start + round(rng.uniform(0.15, 0.3) * sr), weight)
+        return
+    for start in able:
+        click = audio[start : start + length].copy()
+        weaker = db_to_amplitude(-rng.uniform(3.0, 9.0))
+        delay = round(rng.uniform(0.04, 0.12) * sr)
+        _blend(audio, click, start + delay, weaker * weight[: click.size])
+
+
+def _strong_clicks_and_still_moment(
+    audio: np.ndarray, sr: float
+) -> tuple[np.ndarray, int]:
+    """Where the windows of the strong clicks begin, and the stillest window."""
+    hop = round(_ENVELOPE_HOP_S * sr)
+    frames = np.diff(audio, prepend=audio[0])[: audio.size // hop * hop]
+    envelope = np.sqrt((frames.reshape(-1, hop) ** 2).mean(axis=1))
+    loudest = envelope.max()
+    if loudest <= db_to_amplitude(_LEAST_CLICK_DB) * np.median(envelope):
+        raise ValueError(
+            "no click found in this clip: expected one that stands at least "
+            f"{_LEAST_CLICK_DB:g} dB out of it; is the machine running, and does it click?"
+        )
+    # The padding lets a click at the very edge be a peak.
+    peaks, _ = find_peaks(
+        np.pad(envelope, 1),
+        height=loudest * db_to_amplitude(-_STRONG_WITHIN_DB),
+        distance=round(_CLICK_WINDOW_S / _ENVELOPE_HOP_S),
+    )
+    clicks = (peaks - 1) * hop - round(_BEFORE_CLICK_S * sr)
+    length = round(_CLICK_WINDOW_S * sr)
+    starts = np.arange(0, audio.size - length, hop)
+    free = (np.abs(starts[:, None] - clicks) >= length).all(axis=1)
+    if not free.any():
+        raise ValueError(
+            f"the {clicks.size} clicks of this clip leave no {_CLICK_WINDOW_S} s without "
+            "one, from which its background could be taken"
+        )
+    width = length // hop
+    windows = np.lib.stride_tricks.sliding_window_view(envelope, width)
+    starts = starts[free]
+    return clicks, int(starts[windows[starts // hop].max(axis=1).argmin()])
+
+
+def _cross_fade(length: int, sr: float) -> np.ndarray:
+    """Rise just before a click and fall while it rings off."""
+    weight = np.ones(length)
+    for size, edge in ((0.01, weight), (0.08, weight[::-1])):
+        n_samples = round(size * sr)
+        edge[:n_samples] = np.sin(np.pi / 2 * np.arange(n_samples) / n_samples) ** 2
+    return weight
+
+
+def _blend(
+    audio: np.ndarray, other: np.ndarray, start: int, weight: np.ndarray
+) -> None:
+    """Fade over to another sound and back, in place; keep the power of noise."""
+    skipped = max(-start, 0)
+    place = audio[start + skipped : start + weight.size]
+    weight, other = (part[skipped:][: place.size] for part in (weight, other))
+    place *= np.sqrt(1 - weight**2)
+    place += weight * other
+
+
+def _check_kind(kind: str, known: Sequence[str] = (NORMAL, *ANOMALY_KINDS)) -> None:
     if kind not in known:
         raise ValueError(
             f"unknown kind of clip {kind!r}: expected one of "

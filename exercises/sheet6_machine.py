@@ -244,7 +244,7 @@ for share in (0.05, 0.01, 0.001):
 # 1. What sound does your machine make when healthy, and what changes from day to day?
 # 2. Which detector did you choose, and what speaks against the simplest one, the level?
 # 3. Which faults can it hear? Which can it *not* hear, by the way it works?
-#    ([Chapter 5](../05_evaluation.ipynb) has a table of faults.)
+#    ([Chapter 6](../06_faults.ipynb) has tables of faults.)
 # 4. How sure are you? Give the interval of the AUC and the numbers of clips. Are clips cut from
 #    one recording as good as independent ones, and is your interval too narrow or too wide
 #    if they are not?

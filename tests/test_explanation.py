@@ -14,6 +14,7 @@ from esa4_helpers import (
     anomaly_map,
     anomaly_score,
     change_mask,
+    contrast_map,
     detector_names,
     has_anomaly_map,
     make_detector,
@@ -385,3 +386,25 @@ class TestMapsAgainstMasks:
         mask[1] = value
         with pytest.raises(ValueError, match=f"{word} in clip 1"):
             map_auc(self.MAP, mask)
+
+
+class TestContrastMap:
+    def test_a_level_that_never_changes_stands_out_nowhere(self):
+        S = np.full((2, 4, 9), -40.0) - np.arange(4)[:, None]
+        assert not contrast_map(S).any()
+
+    def test_each_cell_is_measured_against_its_own_band_of_its_own_clip(self):
+        S = np.random.default_rng(0).normal(-60, 5, (2, 3, 8))
+        moved = S + np.array([[[-7.0], [0.0], [20.0]], [[3.0], [3.0], [3.0]]])
+        np.testing.assert_allclose(contrast_map(moved), contrast_map(S), atol=1e-9)
+        S[1, 2, 5] = np.median(S[1, 2]) + 30
+        others = np.delete(S[1, 2], 5)
+        expected = S[1, 2, 5] - np.median(np.append(others, 1e3))
+        assert contrast_map(S)[1, 2, 5] == pytest.approx(expected)
+        assert (contrast_map(S) >= 0).all()
+
+    def test_what_it_cannot_measure_is_refused(self):
+        with pytest.raises(ValueError, match=r"S must have the shape"):
+            contrast_map(np.zeros((3, 4)))
+        with pytest.raises(ValueError, match="S holds NaN or infinity"):
+            contrast_map(np.full((1, 3, 4), np.nan))

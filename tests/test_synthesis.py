@@ -3,10 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from esa4_helpers import log_mel_spectrogram
+from esa4_helpers import change_mask, log_mel_spectrogram
 from esa4_helpers.synthesis import (
     ANOMALY_KINDS,
     RECORDED_ANOMALY_KINDS,
+    insert_fault,
     synthesize_clip,
 )
 
@@ -300,3 +301,196 @@ def test_nothing_clips(kind, sr):
     for seed in range(5):
         clip = synthesize_clip(kind, sr=sr, random_state=seed)
         assert np.abs(clip).max() < 0.5
+
+
+FAULTS_OF_CLICKS = ("weak click", "missing click", "late click", "double click")
+
+
+@pytest.fixture(scope="module")
+def recorded() -> np.ndarray:
+    """Stands for a recording: strong clicks at known moments, in steady noise."""
+    rng = np.random.default_rng(0)
+    clip = 0.001 * rng.standard_normal(round(2.5 * SR))
+    ringing = np.exp(-np.arange(round(0.15 * SR)) / (0.01 * SR))
+    for onset, peak in ((0.4, 0.2), (0.95, 0.02), (1.5, 0.2), (2.05, 0.02)):
+        start = round(onset * SR)
+        burst = peak * ringing * rng.standard_normal(ringing.size)
+        clip[start : start + ringing.size] += burst
+    return clip.astype(np.float32)
+
+
+def spans(clip: np.ndarray, faulty: np.ndarray) -> list[tuple[float, float]]:
+    """Where two clips differ: start and end in s."""
+    return events(np.where(clip != faulty, 1.0, 0.0), gap=0.03)
+
+
+def high_level(clip: np.ndarray, start: float, stop: float) -> float:
+    """RMS level in dB of the first difference, where clicks stand out."""
+    part = np.diff(clip[round(start * SR) : round(stop * SR)].astype(np.float64))
+    return 10 * np.log10(power(part))
+
+
+class TestInsertFault:
+    @pytest.mark.parametrize("kind", ANOMALY_KINDS)
+    def test_same_seed_same_fault_and_the_clip_stays_as_it_was(self, recorded, kind):
+        before = recorded.copy()
+        first, again, other = (
+            insert_fault(recorded, SR, kind, random_state=seed) for seed in (1, 1, 2)
+        )
+        np.testing.assert_array_equal(first, again)
+        np.testing.assert_array_equal(recorded, before)
+        assert first.dtype == recorded.dtype
+        assert first.shape == recorded.shape
+        assert not np.array_equal(first, recorded)
+        # What is taken away entirely, is so whatever the seed.
+        assert np.array_equal(first, other) == (kind == "missing click")
+
+    def test_missing_clicks_are_gone_and_sound_like_the_rest_of_the_clip(
+        self, recorded
+    ):
+        faulty = insert_fault(recorded, SR, "missing click", 0)
+        assert [round(a, 1) for a, _ in spans(recorded, faulty)] == [0.4, 1.5]
+        hall = high_level(recorded, 0.65, 0.9)
+        for start in (0.35, 0.4, 0.45, 0.5, 0.55, 1.45, 1.5, 1.55, 1.6):
+            assert abs(high_level(faulty, start, start + 0.05) - hall) < 1.5
+
+    def test_the_background_is_taken_from_where_nothing_clicks(self, recorded):
+        # Now the clip begins with a weak click.
+        clip = np.roll(recorded, -round(0.93 * SR))
+        faulty = insert_fault(clip, SR, "missing click", 0)
+        hall = high_level(clip, 0.25, 0.5)
+        for start in (0.52, 0.57, 0.62, 1.92, 1.97, 2.02):
+            assert abs(high_level(faulty, start, start + 0.05) - hall) < 1.5
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_weak_clicks_lose_10_to_18_db_and_the_hall_nothing(self, recorded, seed):
+        faulty = insert_fault(recorded, SR, "weak click", seed)
+        assert [round(a, 1) for a, _ in spans(recorded, faulty)] == [0.4, 1.5]
+        hall = high_level(recorded, 0.65, 0.9)
+        for onset in (0.4, 1.5):
+            lost = high_level(recorded, onset, onset + 0.02) - high_level(
+                faulty, onset, onset + 0.02
+            )
+            assert 9.5 < lost < 18.5
+            assert abs(high_level(faulty, onset + 0.1, onset + 0.2) - hall) < 2
+
+    @pytest.mark.parametrize("seed", range(8))
+    def test_late_click_is_the_same_click_015_to_03_s_later(self, recorded, seed):
+        faulty = insert_fault(recorded, SR, "late click", seed)
+        where = spans(recorded, faulty)
+        start, end = where[0][0], where[-1][1]
+        onset = 0.4 if start < 1 else 1.5
+        click = recorded[round(onset * SR) :][: round(0.05 * SR)]
+        lags = np.arange(round(0.14 * SR), round(0.31 * SR))
+        likeness = [
+            np.dot(faulty[round(onset * SR) + lag :][: click.size], click)
+            for lag in lags
+        ]
+        assert 0.15 <= lags[np.argmax(likeness)] / SR <= 0.3
+        assert max(likeness) == pytest.approx(np.dot(click, click), rel=0.02)
+        assert high_level(faulty, onset, onset + 0.05) < -50
+        assert end < onset + 0.3 + 0.21
+
+    @pytest.mark.parametrize("seed", range(8))
+    def test_double_click_is_a_weaker_copy_4_to_12_hundredths_later(
+        self, recorded, seed
+    ):
+        faulty = insert_fault(recorded, SR, "double click", seed)
+        assert len(spans(recorded, faulty)) == 2
+        for onset in (0.4, 1.5):
+            start = round(onset * SR)
+            click = recorded[start:][: round(0.03 * SR)].astype(np.float64)
+            added = faulty[start:].astype(np.float64) - recorded[start:]
+            lags = np.arange(round(0.03 * SR), round(0.13 * SR))
+            likeness = [np.dot(added[lag:][: click.size], click) for lag in lags]
+            assert 0.04 <= lags[np.argmax(likeness)] / SR <= 0.12
+            weaker = -20 * np.log10(max(likeness) / np.dot(click, click))
+            assert 2.8 < weaker < 9.2
+
+    @pytest.mark.parametrize("kind", ["hiss", "squeak"])
+    @pytest.mark.parametrize("seed", range(4))
+    def test_hiss_and_squeak_are_those_of_the_generator(self, recorded, kind, seed):
+        faulty = insert_fault(recorded.astype(np.float64), SR, kind, seed)
+        ((start, end),) = spans(recorded.astype(np.float64), faulty)
+        shortest, longest = {"hiss": (0.6, 1.5), "squeak": (0.2, 0.6)}[kind]
+        assert shortest - 0.01 < end - start < longest + 0.01
+        added = faulty - recorded
+        assert band_share(added, 1500, 8001) > 0.99
+        peak_db = 10 * np.log10(np.max(added**2))
+        assert -55 < peak_db < -35
+        # As in a clip of silence: what is added does not depend on the clip.
+        alone = insert_fault(np.zeros(recorded.size), SR, kind, seed)
+        np.testing.assert_allclose(added, alone, atol=1e-9)
+
+    @pytest.mark.parametrize("kind", ANOMALY_KINDS)
+    def test_the_mask_lies_where_the_clip_was_changed_and_nowhere_else(
+        self, recorded, kind
+    ):
+        faulty = insert_fault(recorded, SR, kind, 3)
+        mask = change_mask(faulty[np.newaxis], recorded[np.newaxis], SR)[0]
+        frames = np.flatnonzero(mask.any(axis=0)) * 512 / SR
+        assert frames.size
+        for moment in frames:
+            assert any(
+                start - 0.07 < moment < end + 0.07
+                for start, end in spans(recorded, faulty)
+            )
+
+    def test_a_click_that_the_end_cuts_off_is_weakened_too(self, recorded):
+        cut = np.concatenate(
+            [recorded[round(0.5 * SR) :], recorded[: round(0.45 * SR)]]
+        )
+        long = np.concatenate([recorded[: round(0.3 * SR)], cut])
+        faulty = insert_fault(long, SR, "missing click", 0)
+        assert spans(long, faulty)[-1][1] == pytest.approx(long.size / SR, abs=0.01)
+        assert np.abs(faulty).max() < 0.1
+
+    @pytest.mark.parametrize("kind", FAULTS_OF_CLICKS)
+    def test_without_a_click_there_is_nothing_to_change(self, kind):
+        for clip in (
+            np.zeros(3 * SR),
+            0.01 * np.random.default_rng(0).standard_normal(3 * SR),
+        ):
+            with pytest.raises(ValueError, match="no click found in this clip"):
+                insert_fault(clip, SR, kind, 0)
+
+    def test_clicks_without_a_still_moment_between_them_are_refused(self):
+        clip = 1e-4 * np.random.default_rng(0).standard_normal(3 * SR)
+        clip[:: round(0.3 * SR)] = 0.5
+        with pytest.raises(ValueError, match=r"10 clicks .* leave no 0\.22 s"):
+            insert_fault(clip, SR, "weak click", 0)
+
+    def test_a_click_at_the_very_end_has_no_room_to_be_late(self):
+        clip = 1e-4 * np.random.default_rng(0).standard_normal(3 * SR)
+        clip[round(2.8 * SR)] = 0.5
+        with pytest.raises(
+            ValueError, match=r"no click .* has room .*\[2\.8\] s of 3 s"
+        ):
+            insert_fault(clip, SR, "late click", 0)
+
+    @pytest.mark.parametrize("kind", ["normal", "broken", ""])
+    def test_what_is_no_fault_is_refused(self, recorded, kind):
+        with pytest.raises(ValueError, match=f"{kind!r}.*'weak click'"):
+            insert_fault(recorded, SR, kind, 0)
+
+    @pytest.mark.parametrize(
+        ("bad", "error", "message"),
+        [
+            (
+                np.zeros((2, 40000)),
+                ValueError,
+                r"one recording of shape \(n_samples,\)",
+            ),
+            (np.zeros(39999), ValueError, r"at least 2\.5 s long, got 39999 samples"),
+            (np.full(40000, np.nan), ValueError, "clip holds NaN or infinity"),
+            (np.zeros(40000, int), TypeError, "clip must hold floats"),
+            (np.full(40000, 12000.0), ValueError, "divide 16-bit"),
+        ],
+    )
+    def test_what_is_no_clip_is_refused(self, bad, error, message):
+        with pytest.raises(error, match=message):
+            insert_fault(bad, SR, "hiss", 0)
+
+    def test_too_low_a_rate_is_refused(self, recorded):
+        with pytest.raises(ValueError, match="sr must be at least 8000 Hz"):
+            insert_fault(recorded, 4000, "hiss", 0)
