@@ -2,7 +2,8 @@
 
 Settings come from the environment, so that a classroom can be prepared without
 touching a notebook: ``ESA4_DATASET`` names the data set, ``ESA4_DATA_HOME`` the
-folder that downloads go to, ``ESA4_ARCHIVE`` a copy of ``anomaly_mini.zip``.
+folder that downloads go to, ``ESA4_ARCHIVE`` a copy of ``anomaly_mini.zip``. Other
+machines come from ``esa4_helpers.mimii``, which has settings of its own.
 """
 
 from __future__ import annotations
@@ -276,7 +277,9 @@ def load_dataset(name: str | None = None) -> Dataset:
     ----------
     Purohit et al., "MIMII Dataset: Sound Dataset for Malfunctioning Industrial
     Machine Investigation and Inspection", DCASE 2019 Workshop.
-    https://doi.org/10.5281/zenodo.3384388
+    https://doi.org/10.33682/m76f-d618
+
+    The data, CC BY-SA 4.0: https://doi.org/10.5281/zenodo.3384388
 
     Examples
     --------

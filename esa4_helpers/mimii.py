@@ -72,7 +72,8 @@ _LONGEST_WAIT = 120
 # So often may an answer break off, or a clip come damaged, with no other clip between.
 _MOST_FAILURES = 3
 
-_DAMAGED = (zipfile.BadZipFile, zlib.error)
+# The last is of a way to pack that zipfile does not know, or a damaged note of it.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError)
 _BROKEN_OFF = (EOFError, urllib3.exceptions.HTTPError)
 
 
@@ -243,17 +244,16 @@ class _Wanted:
 
     def choose(self, members: Iterable[str], source: Path | str) -> list[str]:
         """Pick the wanted of all clips of a source, normal ones first, in natural order."""
-        counts = {NORMAL: self.n_normal, ABNORMAL: self.n_abnormal}
-        found = {label: [] for label in counts}
+        chosen = {NORMAL: [], ABNORMAL: []}
         for member in members:
             path = PurePosixPath(member)
+            # Some computers put hidden files beside the clips.
             if path.suffix.lower() == ".wav" and not path.name.startswith("."):
-                *_, model, label, _ = ("", "", *path.parts)
-                if model == self.model and label in found:
-                    found[label].append(member)
-        for label, count in counts.items():
-            found[label].sort(key=_natural)
-            n_found = len(found[label])
+                for label, clips in chosen.items():
+                    if path.parts[-3:-1] == (self.model, label):
+                        clips.append(member)
+        for label, count in ((NORMAL, self.n_normal), (ABNORMAL, self.n_abnormal)):
+            n_found = len(chosen[label])
             if n_found == 0 and count != 0:
                 raise DatasetError(
                     f"{source} holds no {label} clips of {self.machine} {self.model}: "
@@ -265,9 +265,9 @@ class _Wanted:
                     f"n_{label} asks for {count} clips, and {source} holds {n_found} "
                     f"{label} ones of {self.machine} {self.model}"
                 )
-            found[label] = found[label][:count]
-        _check_training_clips(len(found[NORMAL]), len(found[ABNORMAL]))
-        return found[NORMAL] + found[ABNORMAL]
+            chosen[label] = sorted(chosen[label], key=_natural)[:count]
+        _check_training_clips(len(chosen[NORMAL]), len(chosen[ABNORMAL]))
+        return chosen[NORMAL] + chosen[ABNORMAL]
 
     def decode(self, data: bytes, source: Path | str) -> np.ndarray:
         """Take the wanted channel out of a WAV file: int16 of shape (n_samples,)."""
