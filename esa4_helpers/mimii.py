@@ -154,8 +154,7 @@ def load_mimii(
 
     Examples
     --------
-    >>> dataset = load_mimii("fan", "id_00", snr_db=-6, n_normal=30, n_abnormal=10)
-    ... # doctest: +SKIP
+    >>> dataset = load_mimii("fan", "id_00", -6, 30, 10)  # doctest: +SKIP
     >>> dataset.train.audio.shape, dataset.test.audio.shape  # doctest: +SKIP
     ((20, 160000), (20, 160000))
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import http.server
 import io
 import itertools
@@ -103,6 +104,8 @@ class Server:
                 server.answer(self)
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        # A client that has had enough of an answer is no error.
+        self.server.handle_error = lambda *args: None
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         serve = self.server.serve_forever
         threading.Thread(target=serve, args=(0.01,), daemon=True).start()
@@ -127,8 +130,12 @@ class Server:
             data = self.data if fault != "damage" else damaged(BAD, self.data)
             part = data[start : last + 1]
             request.send_response(206)
+            if "gzip" in request.headers["Accept-Encoding"]:
+                part = gzip.compress(part)
+                request.send_header("Content-Encoding", "gzip")
             request.send_header("Content-Length", str(len(part)))
-            sent = f"bytes {start}-{start + len(part) - 1}/{len(self.data)}"
+            last = min(last, len(self.data) - 1)
+            sent = f"bytes {start}-{last}/{len(self.data)}"
             request.send_header("Content-Range", sent)
             request.end_headers()
             if fault == "cut":
