@@ -41,6 +41,7 @@ from .features import (
     peak_level,
     pool_over_time,
 )
+from .mimii import load_mimii
 from .networks import (
     build_autoencoder,
     reconstruct,
@@ -101,6 +102,7 @@ __all__ = [
     "level",
     "load_dataset",
     "load_detector",
+    "load_mimii",
     "log_mel_spectrogram",
     "make_detector",
     "make_synthetic_dataset",
