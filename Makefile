@@ -14,6 +14,7 @@ INSTALLED = $(VENV)/installed
 # their own folder, where relative paths would lead elsewhere.
 CHOOSE_CLIPS = \
 	case "$${ESA4_ARCHIVE:-/}" in /*|"~"*) ;; *) export ESA4_ARCHIVE="$$PWD/$$ESA4_ARCHIVE";; esac; \
+	case "$${ESA4_MIMII:-/}" in /*|"~"*) ;; *) export ESA4_MIMII="$$PWD/$$ESA4_MIMII";; esac; \
 	case "$${ESA4_DATA_HOME:-/}" in /*|"~"*) ;; *) export ESA4_DATA_HOME="$$PWD/$$ESA4_DATA_HOME";; esac; \
 	case "$${ESA4_DATASET:-}" in ""|anomaly_mini|synthetic) ;; \
 		*) echo "ESA4_DATASET is $$ESA4_DATASET: expected anomaly_mini or synthetic" >&2; exit 1;; esac; \

@@ -21,6 +21,10 @@ def pytest_collectstart(collector: pytest.Collector) -> None:
     # computer. Ours are SVG; what they show is tested where it is computed.
     if hasattr(collector, "skip_compare"):
         collector.skip_compare += ("image/svg+xml",)
+        # Chapter 7 has other machines than those of the recordings. Where no folder holds
+        # them, they may be out of reach, and it goes on with synthetic ones.
+        if collector.path.stem == "07_travel" and not os.environ.get("ESA4_MIMII"):
+            collector.compare_outputs = False
 
 
 def pytest_configure(config: pytest.Config) -> None:
