@@ -105,7 +105,8 @@ class Dataset:
     healthy: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        audio = check_clips(self.audio).astype(np.float32)
+        # Sorting copies: no second copy is made of what may be 1 GB.
+        audio = check_clips(self.audio).astype(np.float32, copy=False)
         n_clips = len(audio)
         names = _check_texts(self.names, "names", n_clips)
         if len(set(names)) != n_clips:
@@ -397,6 +398,32 @@ def make_synthetic_dataset(
     )
 
 
+def cache_folder() -> Path:
+    """Say in which folder downloads are kept.
+
+    Returns
+    -------
+    pathlib.Path
+        What ``ESA4_DATA_HOME`` names, else the package's part of the user's cache
+        folder. It need not exist yet.
+
+    Examples
+    --------
+    >>> from unittest.mock import patch
+    >>> with patch.dict(os.environ, ESA4_DATA_HOME="downloads"):
+    ...     print(cache_folder())
+    downloads
+    """
+    chosen = os.environ.get("ESA4_DATA_HOME") or pooch.os_cache("esa4_helpers")
+    # Unlike Path.expanduser, this leaves the home of an unknown user as it is.
+    return Path(os.path.expanduser(chosen))
+
+
+def _reason(error: Exception) -> Exception | str:
+    """Say in short why there was no answer: a server's own words, or what went wrong."""
+    return error if isinstance(error, requests.HTTPError) else type(error).__name__
+
+
 def fetch_archive(progressbar: bool = False) -> Path:
     """Say where ``anomaly_mini.zip`` is, after downloading it if need be.
 
@@ -433,9 +460,7 @@ def fetch_archive(progressbar: bool = False) -> Path:
     given = os.environ.get("ESA4_ARCHIVE")
     if given:
         return _verified(Path(os.path.expanduser(given)))
-    chosen = os.environ.get("ESA4_DATA_HOME") or pooch.os_cache("esa4_helpers")
-    # Unlike Path.expanduser, this leaves the home of an unknown user as it is.
-    folder = Path(os.path.expanduser(chosen))
+    folder = cache_folder()
     target = folder / "anomaly_mini.zip"
     # Pooch announces a download on stderr, which would end up in a notebook.
     pooch.get_logger().setLevel("INFO" if progressbar else "WARNING")
@@ -453,13 +478,10 @@ def fetch_archive(progressbar: bool = False) -> Path:
             if target.exists()
             else ""
         )
-        reason = (
-            error if isinstance(error, requests.HTTPError) else type(error).__name__
-        )
         # The chain of causes is a hundred lines long and tells a student nothing.
         raise DatasetUnreachableError(
             f"The recordings can't be reached: {ARCHIVE_URL} did not answer as "
-            f"expected ({reason}).{damaged}\n{_WAYS_OUT}"
+            f"expected ({_reason(error)}).{damaged}\n{_WAYS_OUT}"
         ) from None
     except OSError as error:
         raise DatasetError(

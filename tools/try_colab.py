@@ -33,7 +33,7 @@ COLAB_PYTHON = "3.13"
 UV = Path(sys.executable).with_name("uv")
 
 # What the helper needs and Colab lacks may be added, as long as it moves nothing.
-MAY_BE_ADDED = ["esa4-helpers", "skops"]
+MAY_BE_ADDED = ["esa4-helpers", "remotezip", "skops"]
 
 # Colab's kernel has imported google.colab before the first cell runs. A line in a
 # .pth file that starts with "import" is run when Python starts.
