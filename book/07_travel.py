@@ -284,7 +284,7 @@ for name, spread in (("same in every clip", 0), ("varies by ±3 dB", 3)):
     found = []
     for seed in range(4):
         clips = make_synthetic_machine(
-            30, 10, noise_spread_db=spread, hall=seed, random_state=seed)
+            40, 20, noise_spread_db=spread, hall=seed, random_state=seed)
         train, test, y = clips.train.audio, clips.test.audio, clips.test.is_anomaly
         simple = TwoSidedDetector().fit(level(train)[:, :1])
         gmm = make_detector("gmm", sr=clips.sr).fit(train)
@@ -292,14 +292,14 @@ for name, spread in (("same in every clip", 0), ("varies by ±3 dB", 3)):
                       auc(y, anomaly_score(simple, level(test)[:, :1]))))
     rms, of_gmm, of_level = np.transpose(found)
     control[name] = {"normal clips (dB)": rms.mean(), "AUC of RMS level": of_level.mean(),
-                     "its least": of_level.min(), "AUC of gmm": of_gmm.mean()}
+                     "AUC of gmm": of_gmm.mean()}
 
 # %% [markdown]
 # The first column is the standard deviation of the RMS level among normal clips.
 
 # %%
 ResultTable(control, "Four synthetic machines, each with another fault", corner="power of noise",
-            shade={c: (0.5, 1) for c in ("AUC of RMS level", "its least", "AUC of gmm")})
+            shade={"AUC of RMS level": (0.5, 1), "AUC of gmm": (0.5, 1)})
 
 # %% [markdown]
 # With equal noise, the normal clips agree to tenths of a decibel, as in MIMII, and the level

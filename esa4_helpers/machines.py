@@ -40,7 +40,8 @@ def load_machines(name: str | None = None) -> dict[str, Dataset]:
     Parameters
     ----------
     name : {"mimii", "synthetic"}, optional
-        By default ``"synthetic"`` if ``ESA4_DATASET`` says so, else ``"mimii"``.
+        By default what ``ESA4_MACHINES`` says; else ``"synthetic"`` if ``ESA4_DATASET``
+        says so, and otherwise ``"mimii"``.
 
     Returns
     -------
@@ -62,12 +63,16 @@ def load_machines(name: str | None = None) -> dict[str, Dataset]:
     >>> list(machines)[:3], machines["machine 1"].audio.shape
     (['machine 1', 'machine 2', 'machine 3'], (15, 40000))
     """
+    source = "load_machines()"
     if name is None:
-        of_course = os.environ.get("ESA4_DATASET")
-        name = "synthetic" if of_course == "synthetic" else "mimii"
+        source = "ESA4_MACHINES"
+        everything = (
+            "synthetic" if os.environ.get("ESA4_DATASET") == "synthetic" else ""
+        )
+        name = os.environ.get("ESA4_MACHINES") or everything or "mimii"
     if name not in MACHINE_SETS:
         raise ValueError(
-            f"there are no machines {name!r}: expected one of "
+            f"{source} asks for machines {name!r}: expected one of "
             f"{', '.join(map(repr, MACHINE_SETS))}"
         )
     if name == "synthetic":
@@ -162,13 +167,14 @@ def make_synthetic_machine(
     machine = np.random.default_rng([seed, 0])
     rotation_hz = machine.uniform(30.0, 90.0)
     harmonics_db = machine.normal(-1.5 * np.arange(_N_HARMONICS), 3.0)
+    turns = np.exp(2j * np.pi * rotation_hz * np.arange(n_samples) / sr)
     response = _hall_response(hall, n_samples, sr)
     slope = np.random.default_rng([hall, 1]).uniform(-7.0, -3.0)
 
     def clip(kind: str, number: int) -> np.ndarray:
         rng = np.random.default_rng([seed, 1, hall, kind == NORMAL, number])
         gain_db = harmonics_db + rng.normal(0, 0.2, _N_HARMONICS)
-        audio = _turning(rng, rotation_hz, gain_db, n_samples, sr)
+        audio = _turning(rng, turns, gain_db, sr)
         if kind != NORMAL:
             audio = _FAULTS[kind](rng, audio, rotation_hz, sr)
         noise_db = rng.uniform(-noise_spread_db, noise_spread_db) - snr_db
@@ -208,20 +214,14 @@ def _hall_response(hall: int, n_samples: int, sr: float) -> np.ndarray:
 
 
 def _turning(
-    rng: np.random.Generator,
-    rotation_hz: float,
-    gain_db: np.ndarray,
-    n_samples: int,
-    sr: float,
+    rng: np.random.Generator, turns: np.ndarray, gain_db: np.ndarray, sr: float
 ) -> np.ndarray:
     """Harmonics and rushing air, half of the power each."""
-    t = np.arange(n_samples) / sr
     phases = rng.uniform(0, 2 * np.pi, len(gain_db))
-    tones = sum(
-        db_to_amplitude(gain) * np.sin(2 * np.pi * k * rotation_hz * t + phase)
-        for k, (gain, phase) in enumerate(zip(gain_db, phases, strict=True), start=1)
-    )
-    air = _coloured_noise(rng, n_samples, sr, slope_db_per_octave=-3.0)
+    partials = db_to_amplitude(gain_db) * np.exp(1j * phases)
+    # The harmonics are powers of the first: a tenth of the time of as many sines.
+    tones = np.polyval([*partials[::-1], 0], turns).imag
+    air = _coloured_noise(rng, turns.size, sr, slope_db_per_octave=-3.0)
     return (_unit(tones) + air) / np.sqrt(2)
 
 

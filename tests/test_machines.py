@@ -27,8 +27,10 @@ class TestLoadMachines:
             assert clips.is_anomaly.sum() == 5
             assert clips.sr == 16000
 
-    def test_the_courses_setting_chooses_the_synthetic_ones(self, monkeypatch):
-        monkeypatch.setenv("ESA4_DATASET", "synthetic")
+    @pytest.mark.parametrize("setting", ["ESA4_DATASET", "ESA4_MACHINES"])
+    def test_a_setting_chooses_the_synthetic_ones(self, monkeypatch, setting):
+        monkeypatch.delenv("ESA4_MACHINES", raising=False)
+        monkeypatch.setenv(setting, "synthetic")
         assert next(iter(load_machines().values())).title == "synthetic machine 0"
 
     def test_they_are_taken_from_the_named_folder(self, mimii_machines):
@@ -46,7 +48,8 @@ class TestLoadMachines:
             raise DatasetUnreachableError("no connection")
 
         monkeypatch.setattr("esa4_helpers.machines.load_mimii", unreachable)
-        monkeypatch.delenv("ESA4_DATASET", raising=False)
+        for setting in ("ESA4_DATASET", "ESA4_MACHINES"):
+            monkeypatch.delenv(setting, raising=False)
         with pytest.raises(DatasetUnreachableError, match="no connection"):
             load_machines()
 
