@@ -196,7 +196,7 @@ ResultTable(rows, "RMS level in dB: normal clips, and what the fault adds", corn
 # that, and no machine in a hall is that steady: a door that opens or a cart that passes changes
 # the level by many times as much. How can these clips be so equal?
 #
-# **What the paper says.** The machines were recorded in a quiet room, the noise in several real
+# **What the paper says.** The machines were recorded by themselves, the noise in several real
 # factories, and the two were added afterwards. For each machine, the mean power $a$ of all its
 # clips was computed. To each clip a piece of noise was added, drawn at random and *scaled so
 # that its power is the same in every clip*: $b = a / 10^{-6/10}$ for -6 dB, four times the
