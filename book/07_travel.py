@@ -142,8 +142,8 @@ ResultTable(with_mean(published), "AUC on development machines, as published",
             corner="machine", shade=(0.5, 1))
 
 # %% [markdown]
-# The winner is the first column. **One number a clip beats what looks at 128 bands**, on fans
-# and valves alike. Before we believe it, a word on the digits: with 10 normal clips and 5
+# Look at the first column. **One number a clip beats the mean, the maximum and the standard
+# deviation in 128 bands**, on fans and valves alike. Before we believe it, a word on the digits: with 10 normal clips and 5
 # faulty ones there are 50 pairs, so an AUC moves in steps of 0.02, and its interval is wide.
 
 # %%
@@ -156,8 +156,9 @@ ResultTable(
 )
 
 # %% [markdown]
-# A difference of 0.1 on one machine means little. What all eight have in common means more;
-# and they have in common that the level gives them away. Why?
+# A difference of 0.1 on one machine means little, even between detectors that were given the
+# same clips. What all eight have in common means more;
+# and they have in common that the level gives the faults away. Why?
 #
 # ## How much do normal clips differ?
 #
