@@ -85,21 +85,24 @@ ClipQuiz(test, "In which one is something wrong?", clips=pair, gain_db=18,
 #
 # **MIMII** (Malfunctioning Industrial Machine Investigation and Inspection) is a
 # public collection of machine sounds by Hitachi: valves, pumps, fans and slide
-# rails, seven product models of each, in normal operation (5000 to 10000 seconds for each
-# model) and with faults such as contamination, leakage or imbalance (about 1000 seconds).
-# The sounds were mixed with noise from real factories.
+# rails, of each the four product models that are public, in normal operation (5000 to 10000
+# seconds for each model) and with faults such as contamination, leakage or imbalance (about
+# 1000 seconds). Eight microphones in a circle recorded the machines. The noise was recorded
+# separately, in real factories, and added afterwards.
 #
 # > H. Purohit, R. Tanabe, K. Ichige, T. Endo, Y. Nikaido, K. Suefusa,
 # > Y. Kawaguchi: *MIMII Dataset: Sound Dataset for Malfunctioning Industrial
 # > Machine Investigation and Inspection.* 4th Workshop on Detection and
 # > Classification of Acoustic Scenes and Events (DCASE), New York, 2019.
 # > Data: [doi.org/10.5281/zenodo.3384388](https://doi.org/10.5281/zenodo.3384388),
-# > paper: [arxiv.org/abs/1909.09347](https://arxiv.org/abs/1909.09347)
+# > paper: [doi.org/10.33682/m76f-d618](https://doi.org/10.33682/m76f-d618)
 #
-# **anomaly_mini** is a handful of clips from the valve part of MIMII, mixed so that
-# the valve is 6 dB above the factory noise. (*Decibels*, dB, measure ratios: every 6 dB
-# doubles the pressure, every 10 dB is ten times the power.) Jakob Abeßer cut it for his lecture
-# *Computational Analysis of Sound and Music*, on which this course is built.
+# **anomaly_mini** is a handful of clips from the valve part of MIMII, one microphone of the
+# eight, from the version in which the valve is nominally 6 dB above the factory noise.
+# (*Decibels*, dB, measure ratios: every 6 dB doubles the pressure, every 10 dB is ten times the
+# power.) Nominally, because a valve is silent most of the time: what counts as its level
+# depends on whether one measures the clicks or the pauses too. Jakob Abeßer cut the clips for
+# his lecture *Computational Analysis of Sound and Music*, on which this course is built.
 #
 # MIMII is licensed under [CC BY-SA 4.0](https://creativecommons.org/licenses/by-sa/4.0/):
 # you may copy and change the recordings, if you name the authors and share your
@@ -275,14 +278,50 @@ ClipGallery(dataset, keys, gain_db=18)
 #
 # ## Questions to think about
 #
-# 1. Why is the distance from the median taken in both directions? Which faults would a
-#    one-sided score miss?
-# 2. The median was computed from the training clips alone. What would be wrong with
-#    taking all clips?
-# 3. A colleague normalises every recording to the same peak level before working with
-#    it. What happens to our baseline?
-# 4. Listen again. Is there anything about the faulty clips, besides the clicks, that
-#    your ear noticed and the peak level can't?
+# 1. Why is the distance from the median taken in both directions? Which faults would a one-sided
+#    score miss?
+#
+#    <details><summary>Answer</summary>
+#
+#    A fault may make the machine louder (something rattles, air escapes) or quieter (a click
+#    gets weak). A score that only counts what is above the median would call the faulty clips of
+#    this chapter the healthiest of all.
+#
+#    </details>
+#
+# 2. The median was computed from the training clips alone. What would be wrong with taking all
+#    clips?
+#
+#    <details><summary>Answer</summary>
+#
+#    The faulty clips would help to decide what is typical, although in use nobody has them yet.
+#    The result would depend on which clips are tested together, and would look better or worse
+#    than what one gets at the machine.
+#
+#    </details>
+#
+# 3. A colleague normalises every recording to the same peak level before working with it. What
+#    happens to our baseline?
+#
+#    <details><summary>Answer</summary>
+#
+#    All peak levels are then the same, all distances are 0, and the AUC is 0.5: guessing. Worse,
+#    a clip with a weak click is turned up, noise included, until its click is as loud as a
+#    healthy one. The difference that we look for has been removed.
+#
+#    </details>
+#
+# 4. Listen again. Is there anything about the faulty clips, besides the clicks, that your ear
+#    noticed and the peak level can't?
+#
+#    <details><summary>Answer</summary>
+#
+#    There is no single right answer. Some hear another colour in the weak clicks, some another
+#    rhythm. Do mind that the background differs from clip to clip as well: what you hear in all
+#    five faulty clips may still be the hall, and not the valve. Chapter 3 shows what comes of
+#    that.
+#
+#    </details>
 #
 # **Next**: [chapter 2](02_features.ipynb) turns the clips into pictures of sound that
 # a detector can learn from.

@@ -324,12 +324,49 @@ for title, X in (("training", X_train), ("test", X_test)):
 #
 # ## Questions to think about
 #
-# 1. The maximum keeps the loudest frame. What would one passing forklift do to it, and
-#    which value of $r$ in GWRP would you try instead?
+# 1. The maximum keeps the loudest frame. What would one passing forklift do to it, and which
+#    value of $r$ in GWRP would you try instead?
+#
+#    <details><summary>Answer</summary>
+#
+#    In every band in which the forklift is louder than the click, the maximum belongs to the
+#    forklift: a false alarm, and a weak click would pass unnoticed. A value between the two,
+#    such as 0.9, takes a weighted mean over the loudest ten frames or so, in which a single bang
+#    counts less. If the forklift stays for long, no $r$ helps; a percentile below its share of
+#    the time does, and keeps no click.
+#
+#    </details>
+#
 # 2. Which anomaly would the mean over time find, and the maximum miss?
-# 3. The picture with the test clips' curves used their labels. Could you have drawn a
-#    picture from the training clips alone that makes you prefer the maximum?
+#
+#    <details><summary>Answer</summary>
+#
+#    One that goes on all the time and stays below the click: a hum, a leak's hiss, a worn
+#    bearing. The loudest frame is still the click and says nothing about it, while the mean of
+#    all the other frames rises.
+#
+#    </details>
+#
+# 3. The picture with the test clips' curves used their labels. Could you have drawn a picture
+#    from the training clips alone that makes you prefer the maximum?
+#
+#    <details><summary>Answer</summary>
+#
+#    Yes: the level in one band against time. In every healthy clip a few frames stand far above
+#    the others, and those are what the machine does. A summary that hardly changes when one
+#    leaves these frames out can't say much about the machine, and that is the mean.
+#
+#    </details>
+#
 # 4. How many frames does a 10 s clip at 16 kHz have with a hop of 512 samples?
+#
+#    <details><summary>Answer</summary>
+#
+#    There are 160,000 samples, and 160,000 / 512 = 312.5. librosa centres the first frame on the
+#    first sample and fills up with zeros, so that there are 313 frames: one more than whole hops
+#    fit in.
+#
+#    </details>
 #
 # **Next**: [chapter 3](03_gmm.ipynb) learns what normal clips look like in this space,
 # and finds those that don't.

@@ -32,11 +32,14 @@ if "google.colab" in sys.modules:
 # The libraries, the helpers and the clips.
 
 # %% tags=["hide-input"]
+import warnings
+
+import librosa
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from esa4_helpers import (
@@ -65,15 +68,17 @@ ClipQuiz(dataset.test, "Which of these five are faulty?", clips=five, gain_db=18
 #
 # **What you will learn**
 #
+# - what a Gaussian mixture is and how it is fitted;
 # - how a density model becomes an anomaly detector;
 # - how to read a score plot, an ROC curve and an AUC;
 # - how far a result on ten clips can be trusted;
 # - why two full Gaussians have more unknowns than so few clips can settle;
-# - what shrinkage does about it, and which other simple detectors there are.
+# - how a perfect result can come from nothing;
+# - what shrinkage does about too many unknowns, and which other simple detectors there are.
 #
 # **What you need**: [chapter 2](02_features.ipynb).
 #
-# **Time**: about 30 minutes.
+# **Time**: about 40 minutes.
 
 # %% [markdown]
 # ## The lecture's way
@@ -116,7 +121,7 @@ _ = plot_points(
 # can't know which side matters. Something is there; can it be found from normal clips
 # alone?
 #
-# ### Fit the mixture
+# ### A mixture in two dimensions
 #
 # A Gaussian mixture describes the cloud of training clips by $K$ bell-shaped blobs, each
 # with a weight $w_k$, a centre $\mu_k$ and a covariance matrix $\Sigma_k$ that says how
@@ -124,19 +129,66 @@ _ = plot_points(
 #
 # $$p(x) = \sum_{k=1}^{K} w_k \, \mathcal{N}(x; \mu_k, \Sigma_k).$$
 #
-# The lecture uses $K = 2$ and computes in 32-bit numbers, as audio libraries do by
-# default:
+# How are they found? If we knew which clip belongs to which blob, we would take the mean and
+# the covariance of each group. If we knew the blobs, we could say for each clip how likely it
+# is to come from either. We know neither, so we start with a guess and take turns. That is
+# *expectation-maximisation* (EM):
+#
+# 1. **E**: for each clip, work out the share that each blob has in its density.
+# 2. **M**: move each blob to the mean and covariance of the clips, weighted by these shares.
+#
+# No round can make the training clips less likely, and one stops when it no longer helps.
+# In the plane of the picture above one can watch it, beginning with random shares. First the
+# mixtures after 1, 4 and 30 rounds, and the places where we want to know their density:
 
 # %%
-try:
-    GaussianMixture(n_components=2, random_state=42).fit(X_train.astype(np.float32))
-    print("fitted")
-except ValueError as error:
-    print(str(error).split(" (")[0])
+points = pca.transform(X_train)[:, :2]
+sides = np.linspace(points.min(axis=0) - 8, points.max(axis=0) + 8, 100)
+grid = np.stack(np.meshgrid(*sides.T), axis=-1).reshape(-1, 2)
+mixtures = {}
+# That it is not done after one round is what we want to see.
+with warnings.catch_warnings(action="ignore"):
+    for rounds in (1, 4, 30):
+        mixture = GaussianMixture(2, init_params="random", max_iter=rounds, random_state=0)
+        mixtures[rounds] = mixture.fit(points)
 
 # %% [markdown]
-# On the recordings it fails, and it is worth knowing why. A covariance matrix for 128
-# features has thousands of numbers to be estimated:
+# Contour lines join places of equal density, crosses are the blobs' centres.
+
+# %% mystnb={"image": {"alt": "Three panels of the training clips as grey dots in the plane of the first two principal components, with the contour lines of a mixture of two Gaussians after 1, 4 and 30 rounds. After one round both centres lie close together in the middle; then they move apart, until each has taken a part of the dots."}}
+figure, axes = plt.subplots(3, 1, figsize=(5, 8), sharex=True)
+for ax, (rounds, mixture) in zip(axes, mixtures.items()):
+    height = mixture.score_samples(grid).reshape(100, 100)
+    ax.contour(*sides.T, height, levels=range(-16, 0), colors="#0072B2", linestyles="solid")
+    ax.plot(*points.T, ".", color="#767676")
+    ax.plot(*mixture.means_.T, "k+", markersize=12)
+    ax.set(title=f"after {rounds} round{'s' * (rounds > 1)}", ylabel="second component")
+_ = axes[-1].set_xlabel("first principal component")
+
+# %% [markdown]
+# Both blobs begin in the middle, as random shares give both much the same clips, and then each
+# finds a part of the cloud. Where they end depends on where they began. Here is how likely the
+# training clips are in the end, as the mean of $\log p(x)$, for several beginnings (*seeds*):
+
+# %%
+ends = {}
+for seed in range(5):
+    blobs = GaussianMixture(2, max_iter=1000, random_state=seed, init_params="k-means++")
+    sizes = np.bincount(blobs.fit(points).predict(points), minlength=2)
+    ends[f"seed {seed}"] = {"mean log p": blobs.score(points), "clips in each":
+                            " + ".join(map(str, sorted(sizes)))}
+ResultTable(ends, "Where EM ends", corner="beginning")
+
+# %% [markdown]
+# EM finds *a* hill and not the highest one. And the highest is not what one wants either: a
+# blob that shrinks onto a single clip makes that clip as likely as you please, and learns
+# nothing. Keep both in mind when there are not 2 axes but 128.
+#
+# ### Fit the mixture
+#
+# The lecture uses $K = 2$, all 128 features, and 32-bit numbers, as audio libraries do by
+# default. Is that a good idea? A covariance matrix for 128 features has thousands of numbers
+# to be estimated:
 
 # %%
 n_train, n_features = X_train.shape
@@ -166,10 +218,24 @@ _ = ax.legend()
 # %% [markdown]
 # A component that holds $n$ clips can vary in at most $n - 1$ directions. In all others the
 # clips show no width at all, and what we see there is nothing but a tiny constant that
-# scikit-learn adds to every variance (the dashed line). In 32-bit numbers the rounding errors
-# are larger than that constant and make some widths negative; that is the error above. In
-# 64-bit numbers, which this package always uses, the fit goes through. It goes through, but
-# is it any good?
+# scikit-learn adds to every variance (the dashed line).
+#
+# That constant has to be larger than what rounding does. Where there is no width at all,
+# rounding can even make a variance *negative*, which none can be. How far below zero do they
+# come, when the covariance matrix of all training clips is computed in 32 and in 64 bits?
+
+# %%
+for number in (np.float32, np.float64):
+    X = X_train.astype(number)
+    lowest = np.linalg.eigvalsh(X.T @ X / n_train).min()
+    harmless = lowest > -gmm.reg_covar / 100
+    print(f"{X.dtype}: is rounding small beside the constant?", "yes" if harmless else "no")
+
+# %% [markdown]
+# In 32 bits it is as large as the constant itself. Some versions of scikit-learn then refuse
+# to fit this mixture, with an error about an ill-defined covariance. Others fit it, and some of
+# its widths are rounding errors. In 64 bits, which this package always uses, rounding does not
+# matter. The fit goes through. But is it any good?
 
 # %%
 log_likelihood = gmm.score_samples(X_test)
@@ -227,8 +293,8 @@ print(f"p-value = {permutation_p_value(y_test, scores):.3f}")
 
 # %% [markdown]
 # On the recordings, about one guess in twenty does as well: a hint, not a proof. And there is
-# a second source of luck. The fit starts from a grouping of the clips that begins at random, so each *seed*
-# may end elsewhere. Let us fit it with ten seeds:
+# a second source of luck: where EM ends depends on where it begins. Let us fit it with ten
+# seeds:
 
 # %%
 aucs = []
@@ -340,13 +406,49 @@ print(f"peak level: AUC {auc(y_test, baseline):.2f}")
 
 # %% [markdown]
 # With the maximum, every combination separates the clips. With the mean it depends on all
-# the rest: the covariance, the reference level, even the sample rate. On the recordings at
-# 44.1 kHz the mean profits from the empty bands above 8 kHz, which no valve ever touched: a good number for
-# a bad reason. The maximum is the *robust* choice, which is worth more than a lucky one.
+# the rest: the covariance, the reference level, even the sample rate. The maximum is the
+# *robust* choice. The baseline is still not beaten, only matched. On these ten clips nothing
+# *can* beat it. What the mixture has ahead of it is that it watches every band, so it would
+# also notice faults that leave the peak alone.
 #
-# The baseline is still not beaten, only matched. On these ten clips nothing *can* beat it.
-# What the mixture has ahead of it is that it watches every band, so it would also notice
-# faults that leave the peak alone.
+# ## A perfect result from nothing
+#
+# One row of that table should make you suspicious: how can the *mean* of absolute levels be so
+# good at 44.1 kHz, and so much worse at 16 kHz? The machine was recorded at 16 kHz. What
+# 44.1 kHz has more are the bands above 8 kHz, in which chapter 2 found no machine at all. Let
+# us give the detector nothing but those:
+
+# %%
+centres = librosa.mel_frequencies(128 + 2, fmax=dataset.sr / 2)[1:-1]
+X = [pool_over_time(log_mel_spectrogram(part.audio, part.sr), "mean")
+     for part in (dataset.train, dataset.test)]
+rows = {}
+for name, bands in {"below 8 kHz": centres < 8000, "above 8 kHz": centres > 8000}.items():
+    lowest, highest = auc_range(*(part[:, bands] for part in X), "diag")
+    rows[name] = {"bands": int(bands.sum()), "lowest AUC": lowest, "highest AUC": highest}
+ResultTable(rows, "Mean level at 44.1 kHz, ten seeds", corner="bands", formats={"bands": "d"},
+            shade={"lowest AUC": (0.5, 1), "highest AUC": (0.5, 1)})
+
+# %% [markdown]
+# On the recordings, the bands that hold *nothing of the machine* rank the clips perfectly, and
+# those that hold the machine don't. And it gets worse. A microphone's signal should have the
+# mean 0; a small offset, the same for all samples, can't be heard and says nothing about any
+# valve. How well does the offset alone rank the clips, by its distance from what is typical?
+
+# %%
+offset, is_train = dataset.audio.mean(axis=1, dtype=np.float64), dataset.is_train
+distance = np.abs(offset[~is_train] - np.median(offset[is_train]))
+print(f"offset: AUC {auc(y_test, distance):.2f}")
+
+# %% [markdown]
+# On the recordings that is nearly perfect, too. How the offset and the faint traces above 8 kHz
+# came to differ, nobody has written down; that the faulty valve was recorded on another
+# occasion may be enough. Whatever it was, it is a **leak**: the answer has found a way into the
+# data that has nothing to do with the question. On the next recordings it may be gone, and the
+# detector with it.
+#
+# A leak never raises an error. It raises the AUC. So ask of every good result: *from which part
+# of the data does it come, and could that part know?* From here on, 16 kHz only.
 #
 # ## Between full and diagonal: shrinkage
 #
@@ -446,9 +548,8 @@ ResultTable(
 test = clips.test
 scores, maps = {"peak level": np.abs(peak_level(test.audio) - typical_level)}, {}
 for statistic in ("max", "mean"):
-    steps = [("spectrogram", LogMelSpectrogram(test.sr)), ("pool", PoolOverTime(statistic)),
-             ("detector", GMMDetector(random_state=0))]
-    pipeline = Pipeline(steps).fit(clips.train.audio)
+    steps = LogMelSpectrogram(test.sr), PoolOverTime(statistic), GMMDetector(random_state=0)
+    pipeline = make_pipeline(*steps).fit(clips.train.audio)
     scores[statistic] = anomaly_score(pipeline, test.audio)
     maps[statistic] = anomaly_map(pipeline, test.audio)
 rows = {name: {"AUC": auc(y_test, values)} for name, values in scores.items()}
@@ -472,19 +573,66 @@ ThresholdExplorer(test, scores, maps, gain_db=18)
 # - Before trusting a model, count its unknowns: two full covariance matrices can't be
 #   estimated reliably from so few clips, even where the ranking happens to come out right.
 # - Shrinkage lets the data decide how much of a full covariance matrix to believe.
+# - EM finds a hill of the likelihood, not the highest, and the highest may be worthless.
 # - The maximum over time worked with every setting that we tried; the mean did not.
+# - A perfect AUC may come from a leak. Try the parts that can't know the answer.
 #
 # ## Questions to think about
 #
 # 1. Why does scaling all scores to between 0 and 1 leave the AUC unchanged? Which other
 #    transformations do?
-# 2. What AUC does a detector have that gets everything exactly upside down, and how would
-#    you repair it? Why is that repair cheating if you look at the test labels to decide?
+#
+#    <details><summary>Answer</summary>
+#
+#    The AUC asks only which of two clips scores higher. Every transformation that keeps the
+#    order keeps it: a logarithm, an exponential, adding a constant, multiplying by a positive
+#    number.
+#
+#    </details>
+#
+# 2. What AUC does a detector have that gets everything exactly upside down, and how would you
+#    repair it? Why is that repair cheating if you look at the test labels to decide?
+#
+#    <details><summary>Answer</summary>
+#
+#    It has 0, and the opposite sign makes it 1. But whoever looks at the labels first, and then
+#    chooses the sign, always ends at 0.5 or above, with random scores too. The reason for a sign
+#    has to come from what a fault does, before the test.
+#
+#    </details>
+#
 # 3. How many clips of each sort would a test need at least for a p-value below 0.001?
-# 4. How could you give each training clip a score from a model that has not seen it, and
-#    what would that do to the threshold?
-# 5. What would you ask the people who run the factory before you decide how many false
-#    alarms are acceptable?
+#
+#    <details><summary>Answer</summary>
+#
+#    With $n$ clips of each sort there are $\binom{2n}{n}$ ways to label them, and the best that
+#    a detector can do is the one right way. For $n = 6$ these are 924 ways, and $1/924$ is just
+#    too much. For $n = 7$ there are 3432: seven of each sort, if the ranking is perfect, and
+#    more if it is not.
+#
+#    </details>
+#
+# 4. How could you give each training clip a score from a model that has not seen it, and what
+#    would that do to the threshold?
+#
+#    <details><summary>Answer</summary>
+#
+#    Leave some clips out, fit to the rest, score those left out, and take turns. Such scores are
+#    higher, as those of new clips are; the threshold from them is higher too, and false alarms
+#    come closer to what was promised. Chapter 5 does it.
+#
+#    </details>
+#
+# 5. What would you ask the people who run the factory before you decide how many false alarms
+#    are acceptable?
+#
+#    <details><summary>Answer</summary>
+#
+#    How many clips a day are there, so how many alarms is one percent? What does it cost to go
+#    and look, and what does a missed fault cost? How fast does a fault grow: can one wait for
+#    three alarms in a row? And who gets the alarm, at night too?
+#
+#    </details>
 #
 # **Next**: [chapter 4](04_autoencoder.ipynb) tries a neural network, and learns something
 # about assumptions.

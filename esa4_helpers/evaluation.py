@@ -8,7 +8,7 @@ is set from normal clips alone, and the alarms that it raises are judged after.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import ceil, comb, floor, isinf
+from math import ceil, comb, isinf
 from numbers import Real
 
 import numpy as np
@@ -20,7 +20,7 @@ from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 from sklearn.model_selection import KFold
 
 from ._checks import check_count, check_labels, check_number
-from .detectors import anomaly_score
+from .detectors import _n_alarms, anomaly_score
 
 # Counting takes half a second then.
 _MOST_ADDITIONS = 610_000_000
@@ -576,8 +576,7 @@ def conformal_threshold(
     calibration_scores = _check_scores(calibration_scores, "calibration_scores")
     rate = _check_share(false_alarm_rate, "false_alarm_rate")
     n_clips = len(calibration_scores)
-    # The smallest amount more, so that ten times 0.1, or 1 - 0.9, is one in full.
-    n_alarms = floor((n_clips + 1) * rate * (1 + 1e-12))
+    n_alarms = _n_alarms(n_clips, rate)
     if n_alarms < 1:
         needed = ceil(1 / (rate * (1 + 1e-12))) - 1
         raise ValueError(

@@ -149,10 +149,63 @@ class TestChapter2:
 
 
 class TestChapter3:
-    def test_the_lectures_mixture_fails_in_32_bits_on_the_recordings(self, recordings):
-        X_train, _ = lecture_features(recordings)
-        with pytest.raises(ValueError, match="ill-defined empirical covariance"):
-            GaussianMixture(2, random_state=42).fit(X_train.astype(np.float32))
+    def test_rounding_is_as_large_as_the_added_constant_in_32_bits_only(
+        self, course_clips
+    ):
+        X_train, _ = lecture_features(course_clips)
+        lowest = {}
+        for number in (np.float32, np.float64):
+            X = X_train.astype(number)
+            lowest[number] = np.linalg.eigvalsh(X.T @ X / len(X)).min()
+        constant = GaussianMixture().reg_covar
+        assert lowest[np.float32] < -constant / 10
+        assert abs(lowest[np.float64]) < constant / 1e6
+
+    def test_em_never_makes_the_training_clips_less_likely(self, course_clips):
+        X_train, _ = lecture_features(course_clips)
+        points = PCA(2).fit_transform(X_train)
+        history = (
+            GaussianMixture(
+                2, init_params="random", tol=1e-9, max_iter=1000, random_state=0
+            )
+            .fit(points)
+            .lower_bounds_
+        )
+        assert len(history) > 3
+        assert (np.diff(history) > -1e-9).all()
+
+    def test_where_em_ends_depends_on_where_it_begins(self, course_clips):
+        X_train, _ = lecture_features(course_clips)
+        points = PCA(2).fit_transform(X_train)
+        ends = {}
+        for seed in range(5):
+            blobs = GaussianMixture(
+                2, max_iter=1000, random_state=seed, init_params="k-means++"
+            ).fit(points)
+            smallest = np.bincount(blobs.predict(points), minlength=2).min()
+            ends[round(blobs.score(points), 2)] = smallest
+        assert len(ends) > 1
+
+    def test_the_bands_without_the_machine_rank_perfectly_by_their_mean(
+        self, recordings
+    ):
+        """The leak, with its control: the bands that do hold the machine."""
+        X = pooled(spectrograms(recordings), "mean")
+        centres = librosa.mel_frequencies(130, fmax=recordings.sr / 2)[1:-1]
+        aucs = {}
+        for name, bands in (("below", centres < 8000), ("above", centres > 8000)):
+            part = X[0][:, bands], X[1][:, bands]
+            aucs[name] = [
+                gmm_auc(recordings, part, random_state=seed) for seed in range(10)
+            ]
+        assert min(aucs["above"]) == 1
+        assert max(aucs["below"]) < 1
+
+    def test_the_offset_of_the_samples_leaks_too(self, recordings):
+        offset = recordings.audio.mean(axis=1, dtype=np.float64)
+        train, test = offset[recordings.is_train], offset[~recordings.is_train]
+        distance = np.abs(test - np.median(train))
+        assert 0.95 < auc(recordings.test.is_anomaly, distance) < 1
 
     def test_the_lectures_mixture_in_64_bits_depends_on_the_seed(self, recordings):
         X_train, X_test = lecture_features(recordings)
@@ -294,6 +347,35 @@ class TestChapter4:
         on_click = level > np.quantile(level, 0.95)
         by_frame = rebuilt[1].mean(axis=1)
         assert by_frame[on_click].mean() > 3 * by_frame[~on_click].mean()
+
+    def test_the_average_spectrum_does_what_the_trained_network_does(
+        self, both, rebuilt
+    ):
+        """The control: whatever it does as well is not the network's merit."""
+        labels, trained, _ = rebuilt
+        S_train, S_test = at_16_khz(both)
+        Z_train, Z_test = (
+            (S - S_train.min()) / np.ptp(S_train) for S in (S_train, S_test)
+        )
+        average = Z_train.mean(axis=(0, 2))[:, np.newaxis]
+        known, new = (Z_train - average) ** 2, (Z_test - average) ** 2
+        # It halves nothing, and its error is in the same places.
+        assert 0.5 * known.mean() < trained.mean() < 1.5 * known.mean()
+        by_frame, by_frame_trained = known.mean(axis=1), trained.mean(axis=1)
+        assert np.corrcoef(by_frame.ravel(), by_frame_trained.ravel())[0, 1] > 0.8
+        assert auc(labels, new.mean(axis=(1, 2))) < 0.5
+        model = GMMDetector(1).fit(np.log(known.mean(axis=2)))
+        assert auc(labels, anomaly_score(model, np.log(new.mean(axis=2)))) == 1
+
+    def test_an_untrained_network_rebuilds_far_worse(self, both, rebuilt):
+        import keras
+
+        S_train, _ = at_16_khz(both)
+        Z_train = (S_train - S_train.min()) / np.ptp(S_train)
+        keras.utils.set_random_seed(0)
+        untrained = build_autoencoder(*S_train.shape[1:], code_size=16)
+        error = reconstruction_error(untrained, Z_train).mean()
+        assert rebuilt[1].mean() < 0.1 * error
 
     @pytest.mark.parametrize("network", ["bottleneck", "interpolation", "dense"])
     def test_every_network_does_better_by_the_profile_than_by_the_mean(

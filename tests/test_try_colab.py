@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import nbformat
 import pytest
-from try_colab import snapshot
+import try_colab
+from try_colab import demand_same_lines, snapshot
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -54,3 +56,34 @@ def test_a_snapshot_takes_tracked_files_only_and_as_they_are_now(checkout, tmp_p
         ]
         assert git(repository, "show", "HEAD:changed.txt") == "changed"
         assert git(repository, "status", "--porcelain", "--ignored") == ""
+
+
+@pytest.fixture
+def chapter(tmp_path, monkeypatch) -> Path:
+    """A stored chapter; its executed copy is what the test makes of it."""
+    monkeypatch.setattr(try_colab, "FOLDER", tmp_path)
+    (tmp_path / "executed").mkdir()
+    write(tmp_path / "chapter.ipynb", "AUC 1.00")
+    return tmp_path / "chapter.ipynb"
+
+
+def write(file: Path, line: str, *tags: str) -> None:
+    shown = nbformat.v4.new_output("stream", text=f"{line}\n")
+    warned = nbformat.v4.new_output("stream", name="stderr", text="only there")
+    cell = nbformat.v4.new_code_cell("...", outputs=[shown, warned])
+    cell.metadata["tags"] = list(tags)
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), file)
+
+
+def test_a_chapter_must_print_the_same_there(chapter, tmp_path):
+    write(tmp_path / "executed" / chapter.name, "AUC 1.00")
+    demand_same_lines(chapter)
+    write(tmp_path / "executed" / chapter.name, "AUC 0.99")
+    with pytest.raises(SystemExit, match=r"(?s)chapter.ipynb.*- AUC 1.00.*\+ AUC 0.99"):
+        demand_same_lines(chapter)
+
+
+def test_what_depends_on_the_computer_need_not_be_the_same(chapter, tmp_path):
+    write(chapter, "AUC 1.00", "nbval-ignore-output")
+    write(tmp_path / "executed" / chapter.name, "AUC 0.99")
+    demand_same_lines(chapter)

@@ -2,9 +2,9 @@
 
 In an environment with Colab's versions of what the course touches, each chapter is
 executed from its first cell, which must install the helper package from this very
-checkout and may not change any package that is there already. So is each student
-sheet, untouched, which must reach all its checks. Then detectors must say the same there
-as here.
+checkout and may not change any package that is there already, and must print what is
+stored. So is each student sheet, untouched, which must reach all its checks. Then detectors
+must say the same there as here.
 
 It needs a Python of Colab's version; where there is none, it says so and ends.
 """
@@ -18,11 +18,15 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from difflib import ndiff
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import numpy as np
+
+from esa4_helpers import load_dataset
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".colab"
@@ -152,24 +156,48 @@ def execute(notebook: Path, environment: Path, repository: Path) -> None:
     )
 
 
+def code_cells(notebook: Path) -> list[nbformat.NotebookNode]:
+    """The cells of a notebook that can print something."""
+    cells = nbformat.read(notebook, as_version=4).cells
+    return [cell for cell in cells if cell.cell_type == "code"]
+
+
+def printed(cell: nbformat.NotebookNode) -> list[str]:
+    """The lines that a cell has printed or shown, in their plain form."""
+    texts = [
+        output.get("text") or output.get("data", {}).get("text/plain", "")
+        for output in cell.outputs
+        if output.get("name") != "stderr"
+    ]
+    return "".join(texts).splitlines()
+
+
 def demand_all_checks(sheet: Path) -> None:
     """Look whether each check of a sheet has answered in its executed copy."""
-    executed = json.loads((FOLDER / "executed" / sheet.name).read_text("utf-8"))
-    asked = re.findall(r'^check\("(.+?)"', sources(executed), re.MULTILINE)
-    said = "".join(
-        "".join(output.get("text", []))
-        for cell in executed["cells"]
-        for output in cell.get("outputs", [])
-    )
-    silent = [id for id in asked if not re.search(rf"^{id}: .+", said, re.MULTILINE)]
+    cells = code_cells(FOLDER / "executed" / sheet.name)
+    asked = [
+        id
+        for cell in cells
+        for id in re.findall(r'^check\("(.+?)"', cell.source, re.MULTILINE)
+    ]
+    said = [line for cell in cells for line in printed(cell)]
+    silent = [id for id in asked if not any(re.match(f"{id}: .", s) for s in said)]
     if silent or not asked:
         sys.exit(f"{sheet.name} does not reach its checks: {silent or 'it has none'}")
 
 
-def sources(notebook: dict[str, Any]) -> str:
-    """All text of a notebook's code cells."""
-    cells = (cell for cell in notebook["cells"] if cell["cell_type"] == "code")
-    return "\n".join("".join(cell["source"]) for cell in cells)
+def demand_same_lines(chapter: Path) -> None:
+    """Compare all that a chapter prints there with what is stored, line by line."""
+    pairs = zip(
+        code_cells(chapter), code_cells(FOLDER / "executed" / chapter.name), strict=True
+    )
+    for stored, executed in pairs:
+        # Or what installs the helper, which says so.
+        exempt = "nbval-ignore-output" in stored.metadata.get("tags", [])
+        exempt |= "google.colab" in stored.source
+        if not exempt and printed(stored) != printed(executed):
+            difference = "\n".join(ndiff(printed(stored), printed(executed)))
+            sys.exit(f"{chapter.name} prints something else there:\n{difference}")
 
 
 same_numbers = partial(np.allclose, rtol=1e-4)
@@ -243,11 +271,14 @@ def main() -> None:
         n_packages = max(tried)
     for sheet in sheets:
         demand_all_checks(sheet)
+    if load_dataset().title == "anomaly_mini":
+        for chapter in chapters:
+            demand_same_lines(chapter)
     demand_same_scores()
     print(
-        f"All chapters and sheets run with Colab's versions; of its {n_packages} "
-        f"packages here none was changed, and {' and '.join(MAY_BE_ADDED)} were added. "
-        "Detectors say the same there as here."
+        f"All chapters and sheets run with Colab's versions and print the same; of its "
+        f"{n_packages} packages here none was changed, and "
+        f"{' and '.join(MAY_BE_ADDED)} were added. Detectors say the same there as here."
     )
 
 
