@@ -9,11 +9,13 @@ BIN = $(VENV)/bin
 FOR_SITE = $(VENV)/site
 INSTALLED = $(VENV)/installed
 
-# Without the recordings, go on with synthetic clips, and say so in one line. A wrong
-# archive or an unusable folder is another matter: that stops the run. Notebooks run in
-# their own folder, where relative paths would lead elsewhere.
+# Without the recordings, go on with synthetic clips, and say so in one line; without the
+# machines of chapter 7, with synthetic ones there. They are 300 MB, so their progress is
+# shown. A wrong archive or an unusable folder is another matter: that stops the run.
+# Notebooks run in their own folder, where relative paths would lead elsewhere.
 CHOOSE_CLIPS = \
 	case "$${ESA4_ARCHIVE:-/}" in /*|"~"*) ;; *) export ESA4_ARCHIVE="$$PWD/$$ESA4_ARCHIVE";; esac; \
+	case "$${ESA4_MIMII:-/}" in /*|"~"*) ;; *) export ESA4_MIMII="$$PWD/$$ESA4_MIMII";; esac; \
 	case "$${ESA4_DATA_HOME:-/}" in /*|"~"*) ;; *) export ESA4_DATA_HOME="$$PWD/$$ESA4_DATA_HOME";; esac; \
 	case "$${ESA4_DATASET:-}" in ""|anomaly_mini|synthetic) ;; \
 		*) echo "ESA4_DATASET is $$ESA4_DATASET: expected anomaly_mini or synthetic" >&2; exit 1;; esac; \
@@ -22,6 +24,14 @@ CHOOSE_CLIPS = \
 			[ $$? -eq 3 ] || { echo "$$reason" >&2; exit 1; }; \
 			echo "The recordings can't be reached: going on with synthetic clips."; \
 			export ESA4_DATASET=synthetic; \
+		}; \
+	fi; \
+	if [ -z "$${ESA4_MACHINES:-}" ] && [ "$${ESA4_DATASET:-}" != synthetic ]; then \
+		export ESA4_MACHINES=mimii; \
+		$(BIN)/python -m esa4_helpers download machines >/dev/null || { \
+			[ $$? -eq 3 ] || exit 1; \
+			echo "The machines of chapter 7 can't be reached: it goes on with synthetic ones."; \
+			export ESA4_MACHINES=synthetic; \
 		}; \
 	fi
 

@@ -21,6 +21,13 @@ def pytest_collectstart(collector: pytest.Collector) -> None:
     # computer. Ours are SVG; what they show is tested where it is computed.
     if hasattr(collector, "skip_compare"):
         collector.skip_compare += ("image/svg+xml",)
+        # Chapter 7 has machines of its own, which can be out of reach where the recordings
+        # are not. Without them it goes on with synthetic ones, and can't print the same.
+        has_machines = (
+            os.environ.get("ESA4_MIMII") or os.environ.get("ESA4_MACHINES") == "mimii"
+        )
+        if collector.path.stem == "07_travel" and not has_machines:
+            collector.compare_outputs = False
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -416,7 +416,7 @@ ResultTable({a: {"true": b} for a, b in answers.items()}, "The trained network .
 #   a measure of *levels*, and a fault that takes the click away changes the level.
 #
 # A network would earn its keep with a fault that no average spectrum can show: a click at the
-# wrong moment. [Chapter 5](05_evaluation.ipynb) lets it try.
+# wrong moment. [Chapter 6](06_faults.ipynb) lets it try.
 
 # %% [markdown]
 # ## Does it hold for other networks?

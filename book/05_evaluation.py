@@ -118,7 +118,7 @@ print("anomaly scores:", anomaly_score(detector, test[:3]).round(1))
 # One thing has to be said before the first table. While this course was written, options were
 # compared on these very ten clips, and the course's tests demand that some detectors rank
 # them perfectly. So for us they are no test clips any more, but a **development set**: what we
-# reach on them is what we built for, and says little about your machine. Chapter 7
+# reach on them is what we built for, and says little about your machine. [Chapter 7](07_travel.ipynb)
 # measures on machines that were kept back.
 #
 # ## One table, five numbers

@@ -204,7 +204,7 @@ ResultTable(rows, "RMS level in dB", corner="clips", formats=".1f")
 # The recordings are more alike in level than the generator thinks, and quieter, so that the same
 # hiss adds more. Whether the level hears a leak is a matter of how steady
 # *everything else* is. And these recordings owe part of their steadiness to those who made the
-# data set, as chapter 7 will find. In a hall where the level varies by some dB, as it
+# data set, as [chapter 7](07_travel.ipynb) will find. In a hall where the level varies by some dB, as it
 # does in most, the lower row is the better forecast.
 #
 # So a table from a generator shows how detectors differ *in its world*. What carries over has
@@ -511,4 +511,5 @@ ResultTable({kind: {
 #
 #    </details>
 #
-# **Next**: chapter 7 takes the detectors to other machines, and asks what of all this travels.
+# **Next**: [chapter 7](07_travel.ipynb) takes the detectors to other machines, and asks what of
+# all this travels.

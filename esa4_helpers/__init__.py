@@ -23,6 +23,7 @@ from .evaluation import (
     conformal_threshold,
     gamma_threshold,
     permutation_p_value,
+    score_in_folds,
     score_report,
 )
 from .explanation import (
@@ -41,6 +42,7 @@ from .features import (
     peak_level,
     pool_over_time,
 )
+from .machines import load_machines, make_synthetic_machine
 from .mimii import load_mimii
 from .networks import (
     build_autoencoder,
@@ -102,10 +104,12 @@ __all__ = [
     "level",
     "load_dataset",
     "load_detector",
+    "load_machines",
     "load_mimii",
     "log_mel_spectrogram",
     "make_detector",
     "make_synthetic_dataset",
+    "make_synthetic_machine",
     "map_auc",
     "mass_inside",
     "peak_level",
@@ -119,6 +123,7 @@ __all__ = [
     "reconstruct",
     "reconstruction_error",
     "save_detector",
+    "score_in_folds",
     "score_report",
     "set_style",
 ]

@@ -1,4 +1,4 @@
-"""Command line: ``python -m esa4_helpers download`` and ``... download mimii``."""
+"""Command line: ``python -m esa4_helpers download``, ``... mimii`` and ``... machines``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from .datasets import DatasetError, DatasetUnreachableError, fetch_archive
+from .machines import load_machines
 from .mimii import MACHINES, MODELS, SNRS_DB, load_mimii, mimii_folder
 
 EXIT_ERROR = 1
@@ -66,10 +67,14 @@ def main(arguments: list[str] | None = None) -> int:
     mimii.add_argument(
         "--channel", type=int, default=0, help="which microphone, 0 to 7 (default: 0)"
     )
+    others.add_parser("machines", help="fetch the clips of chapter 7's eight machines")
     asked = parser.parse_args(arguments)
     try:
         if asked.data == "mimii":
             done = _download_mimii(asked)
+        elif asked.data == "machines":
+            n_machines = len(load_machines("mimii"))
+            done = f"The clips of {n_machines} machines are in {mimii_folder()}"
         else:
             done = f"The recordings are at {fetch_archive(progressbar=True)}"
     except ValueError as error:

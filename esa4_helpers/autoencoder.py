@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
+from sklearn.model_selection import KFold
 from sklearn.utils.validation import check_is_fitted
 
 from ._checks import check_count, check_spectrograms
@@ -46,7 +48,8 @@ _NETWORKS = {
     ),
     "dense": _Network(build_dense_autoencoder, 5, batch_size=256, learning_rate=1e-3),
 }
-SCORES = ("profile", "mean", "max")
+SCORES = ("profile", "errors", "mean", "max")
+_PROFILES = SCORES[:2]
 _POOL = PoolOverTime(BAND_PROFILE)
 
 
@@ -61,26 +64,34 @@ class AutoencoderDetector(OutlierDetector):
     ----------
     network : {"bottleneck", "interpolation", "dense"}
         See `build_autoencoder`, `build_interpolator` and `build_dense_autoencoder`.
-    score : {"profile", "mean", "max"}
+    score : {"profile", "errors", "mean", "max"}
         ``"mean"`` calls a clip abnormal if its mean squared error is high, ``"max"``
         if that of its worst frame is: anomalies are taken to be hard to rebuild.
         ``"profile"`` calls it abnormal if its errors are *unlike those of the
         training clips*, higher or lower. Their profile are mean, standard
         deviation, 95th percentile and maximum over time of the level and of the error
         in each mel band. Each statistic is judged by its Mahalanobis distance, and
-        the most surprising decides (see `PanelDetector`).
+        the most surprising decides (see `PanelDetector`). ``"errors"`` leaves the
+        levels out, for which no network is needed.
     code_size : int
         Number of values in the bottleneck.
     n_updates : int
         How often the weights are adjusted, each time after a batch of windows.
     contamination : float
         Share of training clips that ``predict`` would call anomalous; it sets
-        the threshold ``offset_``.
+        the threshold ``offset_``. With ``cv``, or with ``network_cv``, it is the share of
+        *new* normal clips.
     cv : int, optional
-        With ``score="profile"``, compare with `held_out_scores` of the training clips'
-        profiles in so many folds. The network itself has seen them all, as training
-        another one for each fold would take so many times as long; for a threshold that
-        keeps its promise, use `held_out_scores` on the whole detector.
+        For a profile: compare with `held_out_scores` of the training clips' profiles in
+        so many folds. The network itself has seen them all. That keeps the promise of
+        ``contamination`` as long as it does not know them by heart, as the narrow
+        ``"bottleneck"`` does not.
+    network_cv : int, optional
+        For all other networks: hold clips out of the network, too. In each of so many
+        folds a copy is trained without them, for ``n_updates / network_cv`` updates, so
+        that training takes twice as long in all. Such a copy knows fewer clips, and less
+        of them: it errs on the side of too few alarms. For ``"mean"`` and ``"max"`` its
+        errors are compared with those that it makes on clips it knows.
     random_state : int
         Seed of the network and of the windows. Training sets the seeds of Python,
         numpy and Keras with it.
@@ -95,6 +106,8 @@ class AutoencoderDetector(OutlierDetector):
         What the training clips' profiles are like, for ``score="profile"``.
     losses_ : ndarray of shape (n_updates,)
         Mean squared error of each batch during training.
+    normal_scores_ : ndarray of shape (n_clips,)
+        Anomaly scores of the training clips, held out if ``cv`` or ``network_cv`` says so.
     offset_ : float
         Score below which a clip is called anomalous.
 
@@ -120,6 +133,7 @@ class AutoencoderDetector(OutlierDetector):
         n_updates: int = 200,
         contamination: float = 0.1,
         cv: int | None = None,
+        network_cv: int | None = None,
         random_state: int = 0,
     ) -> None:
         self.network = network
@@ -128,6 +142,7 @@ class AutoencoderDetector(OutlierDetector):
         self.n_updates = n_updates
         self.contamination = contamination
         self.cv = cv
+        self.network_cv = network_cv
         self.random_state = random_state
 
     def fit(self, S: ArrayLike, y: Any = None) -> AutoencoderDetector:
@@ -161,6 +176,14 @@ class AutoencoderDetector(OutlierDetector):
         if self.cv is not None:
             check_count(self.cv, "cv", at_least=2)
         S = check_spectrograms(S)
+        if self.network_cv is not None:
+            least = 2 * check_count(self.network_cv, "network_cv", at_least=2)
+            if 2 <= len(S) < least:
+                raise ValueError(
+                    f"training needs at least {least} clips, so that some can be held "
+                    f"out of the network in each of network_cv={self.network_cv} folds; "
+                    f"got {len(S)}"
+                )
         if len(S) < 2:
             raise ValueError("training needs at least 2 clips, got 1")
         if np.ptp(S) == 0:
@@ -186,17 +209,44 @@ class AutoencoderDetector(OutlierDetector):
 
     def _set_offset(self, S: np.ndarray) -> None:
         """Learn what training clips' errors are like, and place the threshold there."""
-        if self.score != "profile":
-            scores = self._score(S)
-            self.offset_ = float(np.quantile(scores, self.contamination))
+        if self.score in _PROFILES:
+            self._learn_profile(S)
             return
+        scores = -self._score(S)
+        if self.network_cv is not None:
+            usual = scores.mean()
+            for copy, others, fold in self._copies(S):
+                # It knows less than this one, so that all its errors are larger.
+                known = -copy._score(S[others]).mean()
+                scores[fold] = -copy._score(S[fold]) / known * usual
+        self._place_threshold(scores, held_out=self.network_cv is not None)
+
+    def _learn_profile(self, S: np.ndarray) -> None:
+        maps = self._judged_maps(S)
         self.profile_ = PanelDetector(
             MahalanobisDetector(),
-            n_parts=2 * len(BAND_PROFILE),
+            n_parts=len(maps) * len(BAND_PROFILE),
             contamination=self.contamination,
             cv=self.cv,
-        ).fit(self._profile(*self._maps(S)))
+        ).fit(self._profile(*maps))
+        if self.network_cv is not None:
+            normal = np.empty((len(S), len(self.profile_.detectors_)))
+            for copy, _, fold in self._copies(S):
+                profile = copy._profile(*copy._judged_maps(S[fold]))
+                normal[fold] = copy.profile_._scores_of_parts(profile)
+            self.profile_._compare_with(normal, held_out=True)
+        self.normal_scores_ = self.profile_.normal_scores_
         self.offset_ = self.profile_.offset_
+
+    def _copies(
+        self, S: np.ndarray
+    ) -> Iterator[tuple[AutoencoderDetector, np.ndarray, np.ndarray]]:
+        """Copies that were trained without a fold, all other clips, and the fold."""
+        folds = KFold(self.network_cv, shuffle=True, random_state=0)
+        n_updates = ceil(self.n_updates / self.network_cv)
+        for others, fold in folds.split(S):
+            copy = clone(self).set_params(cv=None, network_cv=None, n_updates=n_updates)
+            yield copy.fit(S[others]), others, fold
 
     def error_map(self, S: ArrayLike) -> np.ndarray:
         """Compute the squared error in every time-frequency cell.
@@ -231,8 +281,7 @@ class AutoencoderDetector(OutlierDetector):
         Returns
         -------
         ndarray of shape (n_clips, n_mels, n_frames)
-            0 or more: the error itself, or for ``score="profile"`` the profile's
-            explanation, spread over the frames that it comes from.
+            0 or more: the error itself, or for a profile its explanation, spread over the frames that it comes from.
 
         Raises
         ------
@@ -241,9 +290,10 @@ class AutoencoderDetector(OutlierDetector):
         TypeError
             If ``S`` does not hold floats.
         """
-        maps = self._maps(self._check(S))
-        if self.score != "profile":
-            return maps[1] ** 2
+        S = self._check(S)
+        if self.score not in _PROFILES:
+            return self._maps(S)[1] ** 2
+        maps = self._judged_maps(S)
         shares = self.profile_.explain(self._profile(*maps))
         return sum(
             _POOL.spread_back(share, usual, m)
@@ -279,21 +329,26 @@ class AutoencoderDetector(OutlierDetector):
         return self._score(self._check(S))
 
     def _score(self, S: np.ndarray) -> np.ndarray:
-        levels, errors = self._maps(S)
-        if self.score == "mean":
-            return -(errors**2).mean(axis=(1, 2))
-        if self.score == "max":
-            return -(errors**2).mean(axis=1).max(axis=1)
-        return self.profile_.score_samples(self._profile(levels, errors))
+        if self.score in _PROFILES:
+            return self.profile_.score_samples(self._profile(*self._judged_maps(S)))
+        by_frame = (self._maps(S)[1] ** 2).mean(axis=1)
+        return -(
+            by_frame.mean(axis=1) if self.score == "mean" else by_frame.max(axis=1)
+        )
 
     def _maps(self, S: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Levels and errors, with their sign, in standard deviations of the bands."""
         levels = (S - self.mean_) / self.scale_
         return levels, levels - _reconstruct(self.model_, levels)
 
-    def _profile(self, levels: np.ndarray, errors: np.ndarray) -> np.ndarray:
-        """Statistics over time: all of the levels, then all of the errors."""
-        return np.hstack([_POOL._transform(levels), _POOL._transform(errors)])
+    def _judged_maps(self, S: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Those whose profile is judged."""
+        levels, errors = self._maps(S)
+        return (errors,) if self.score == "errors" else (levels, errors)
+
+    def _profile(self, *maps: np.ndarray) -> np.ndarray:
+        """Statistics over time: all of the first map, then all of the second."""
+        return np.hstack([_POOL._transform(m) for m in maps])
 
     def _build(self, shape: tuple[int, int]) -> keras.Model:
         n_mels, n_frames = shape

@@ -7,6 +7,8 @@ round, and `anomaly_score` is the one place where the sign is turned.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import floor
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +18,7 @@ from sklearn.covariance import LedoitWolf
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import KFold
 from sklearn.neighbors import NearestNeighbors
+from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -140,12 +143,31 @@ def held_out_scores(
     return scores
 
 
+def _n_alarms(n_clips: int, rate: float) -> int:
+    """How many of so many held-out clips may lie above a threshold, or on it.
+
+    See `conformal_threshold` for why it takes one more clip than there are.
+    """
+    # The smallest amount more, so that ten times 0.1, or 1 - 0.9, is one in full.
+    return floor((n_clips + 1) * rate * (1 + 1e-12))
+
+
 class OutlierDetector(OutlierMixin, BaseEstimator):
     """What all detectors share: from scores to the labels +1 and -1.
 
-    A subclass has the parameter ``contamination``, computes ``score_samples`` and sets
-    ``offset_`` at the end of its ``fit``.
+    A subclass has the parameter ``contamination``, computes ``score_samples`` and places
+    the threshold at the end of its ``fit``.
     """
+
+    def _place_threshold(self, scores: np.ndarray, *, held_out: bool) -> None:
+        """Remember the training clips' anomaly scores, and go as far as they do."""
+        self.normal_scores_ = scores
+        if held_out:
+            # With too few clips for the rate, their highest score is the best there is.
+            n_alarms = max(1, _n_alarms(len(scores), self.contamination))
+            self.offset_ = -float(np.sort(scores)[-n_alarms])
+        else:
+            self.offset_ = float(np.quantile(-scores, self.contamination))
 
     def _check_contamination(self) -> None:
         if not 0 < self.contamination <= 0.5:
@@ -280,11 +302,20 @@ class FeatureDetector(OutlierDetector):
     def _set_offset(self, X: np.ndarray) -> None:
         """Place the threshold among the scores of normal samples."""
         if self.cv is None:
-            scores = self._score(X)
+            scores = -self._score(X)
         else:
-            copy = clone(self).set_params(cv=None)
-            scores = -held_out_scores(copy, X, self.cv)
-        self.offset_ = float(np.quantile(scores, self.contamination))
+            scores = held_out_scores(clone(self).set_params(cv=None), X, self.cv)
+        self._place_threshold(scores, held_out=self.cv is not None)
+
+
+def _spread(X: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """The usual distance from the median, which single strays don't move."""
+    # Rounding gives a feature that never changes a standard deviation, too.
+    deviation = np.where(np.ptp(X, axis=0) > 0, X.std(axis=0), 0.0)
+    spread = _MAD_TO_STD * np.median(np.abs(X - centre), axis=0)
+    # Where more than half of the samples agree, the median deviation is zero.
+    spread = np.where(spread > 0, spread, deviation)
+    return np.where(spread > 0, spread, 1.0)
 
 
 def _one_at_a_time(detector: _Scorer, X: np.ndarray, typical: np.ndarray) -> np.ndarray:
@@ -414,11 +445,13 @@ class GMMDetector(FeatureDetector):
         Added to the variances of the standardised features.
     contamination : float
         Share of training samples that ``predict`` would call anomalous; it sets
-        the threshold ``offset_``.
+        the threshold ``offset_``. With ``cv`` it is the share of *new* normal samples.
     cv : int, optional
         By default the threshold comes from the scores of the samples that the
         detector was fitted to, which are better than those of any new sample. With
-        ``cv=5`` it comes from `held_out_scores` in five folds.
+        ``cv=5`` it comes from `held_out_scores` in five folds, as in
+        `conformal_threshold`; of n samples too few for the share (0.1 takes 9), the
+        highest score is the threshold, which one new sample in n + 1 exceeds.
     random_state : int, RandomState or None
         Seed of the mixture's starting point.
 
@@ -430,6 +463,8 @@ class GMMDetector(FeatureDetector):
         The fitted mixture, in standardised features.
     typical_ : ndarray of shape (n_features,)
         Median of the training samples.
+    normal_scores_ : ndarray of shape (n_samples,)
+        Anomaly scores of the training samples; with ``cv``, those held out.
     offset_ : float
         Log-likelihood below which a sample is called anomalous.
     n_features_in_ : int
@@ -486,11 +521,13 @@ class MahalanobisDetector(FeatureDetector):
     ----------
     contamination : float
         Share of training samples that ``predict`` would call anomalous; it sets
-        the threshold ``offset_``.
+        the threshold ``offset_``. With ``cv`` it is the share of *new* normal samples.
     cv : int, optional
         By default the threshold comes from the scores of the samples that the
         detector was fitted to, which are better than those of any new sample. With
-        ``cv=5`` it comes from `held_out_scores` in five folds.
+        ``cv=5`` it comes from `held_out_scores` in five folds, as in
+        `conformal_threshold`; of n samples too few for the share (0.1 takes 9), the
+        highest score is the threshold, which one new sample in n + 1 exceeds.
 
     Attributes
     ----------
@@ -498,6 +535,8 @@ class MahalanobisDetector(FeatureDetector):
         The fitted mean and covariance.
     typical_ : ndarray of shape (n_features,)
         Median of the training samples.
+    normal_scores_ : ndarray of shape (n_samples,)
+        Anomaly scores of the training samples; with ``cv``, those held out.
     offset_ : float
         Score below which a sample is called anomalous.
     n_features_in_ : int
@@ -536,11 +575,13 @@ class KNNDetector(FeatureDetector):
         How many neighbours the distance is averaged over.
     contamination : float
         Share of training samples that ``predict`` would call anomalous; it sets
-        the threshold ``offset_``.
+        the threshold ``offset_``. With ``cv`` it is the share of *new* normal samples.
     cv : int, optional
         By default the threshold comes from the scores of the samples that the
         detector was fitted to, which are better than those of any new sample. With
-        ``cv=5`` it comes from `held_out_scores` in five folds.
+        ``cv=5`` it comes from `held_out_scores` in five folds, as in
+        `conformal_threshold`; of n samples too few for the share (0.1 takes 9), the
+        highest score is the threshold, which one new sample in n + 1 exceeds.
 
     Attributes
     ----------
@@ -550,6 +591,8 @@ class KNNDetector(FeatureDetector):
         The training samples, ready to be searched.
     typical_ : ndarray of shape (n_features,)
         Median of the training samples.
+    normal_scores_ : ndarray of shape (n_samples,)
+        Anomaly scores of the training samples; with ``cv``, those held out.
     offset_ : float
         Score below which a sample is called anomalous.
     n_features_in_ : int
@@ -604,17 +647,21 @@ class TwoSidedDetector(FeatureDetector):
     ----------
     contamination : float
         Share of training samples that ``predict`` would call anomalous; it sets
-        the threshold ``offset_``.
+        the threshold ``offset_``. With ``cv`` it is the share of *new* normal samples.
     cv : int, optional
         By default the threshold comes from the scores of the samples that the
         detector was fitted to, which are better than those of any new sample. With
-        ``cv=5`` it comes from `held_out_scores` in five folds.
+        ``cv=5`` it comes from `held_out_scores` in five folds, as in
+        `conformal_threshold`; of n samples too few for the share (0.1 takes 9), the
+        highest score is the threshold, which one new sample in n + 1 exceeds.
 
     Attributes
     ----------
     typical_, spread_ : ndarray of shape (n_features,)
         Median and spread of the training samples. The spread is the median absolute deviation, scaled
         to agree with the standard deviation of a normal distribution.
+    normal_scores_ : ndarray of shape (n_samples,)
+        Anomaly scores of the training samples; with ``cv``, those held out.
     offset_ : float
         Score below which a sample is called anomalous.
     n_features_in_ : int
@@ -632,12 +679,7 @@ class TwoSidedDetector(FeatureDetector):
         self.cv = cv
 
     def _fit(self, X: np.ndarray) -> None:
-        # Rounding gives a feature that never changes a standard deviation, too.
-        deviation = np.where(np.ptp(X, axis=0) > 0, X.std(axis=0), 0.0)
-        spread = _MAD_TO_STD * np.median(np.abs(X - self.typical_), axis=0)
-        # Where more than half of the samples agree, the median deviation is zero.
-        spread = np.where(spread > 0, spread, deviation)
-        self.spread_ = np.where(spread > 0, spread, 1.0)
+        self.spread_ = _spread(X, self.typical_)
 
     def _score(self, X: np.ndarray) -> np.ndarray:
         return -np.max(np.abs(X - self.typical_) / self.spread_, axis=1)
@@ -649,7 +691,9 @@ class PanelDetector(FeatureDetector):
     A fault may show in one statistic only, such as the maximum over time, and drown
     among all others if they are added up. So each part is judged alone. To compare
     the scores, each is expressed in standard deviations from the median of normal
-    samples; the panel's scores are minus the largest of these.
+    samples; the panel's scores are minus the largest of these. The standard deviation
+    is told from the median absolute deviation: a single stray among few normal samples
+    would else make its part deaf.
 
     Parameters
     ----------
@@ -660,21 +704,26 @@ class PanelDetector(FeatureDetector):
         statistics makes one part of each.
     contamination : float
         Share of training samples that ``predict`` would call anomalous; it sets
-        the threshold ``offset_``.
+        the threshold ``offset_``. With ``cv`` it is the share of *new* normal samples.
     cv : int, optional
         By default the scores of normal samples, and with them the threshold, are
         those of the samples that the detectors were fitted to, which are better
         than those of any new sample. With ``cv=5`` they are `held_out_scores` in
-        five folds.
+        five folds, and the threshold is placed among them as in
+        `conformal_threshold`; of n samples too few for the share (0.1 takes 9), the
+        highest score is the threshold, which one new sample in n + 1 exceeds.
 
     Attributes
     ----------
     detectors_ : list of n_parts estimators
         One for each part.
     centre_, spread_ : ndarray of shape (n_parts,)
-        Median and standard deviation of the normal samples' anomaly scores.
+        Median of the normal samples' anomaly scores, and their median absolute
+        deviation, scaled to agree with the standard deviation of a normal distribution.
     typical_ : ndarray of shape (n_features,)
         Median of the training samples.
+    normal_scores_ : ndarray of shape (n_samples,)
+        Anomaly scores of the training samples; with ``cv``, those held out.
     offset_ : float
         Score below which a sample is called anomalous.
     n_features_in_ : int
@@ -718,10 +767,13 @@ class PanelDetector(FeatureDetector):
             parts = np.split(X, len(self.detectors_), axis=1)
             held_out = [held_out_scores(self.detector, part, self.cv) for part in parts]
             normal = np.stack(held_out, axis=1)
+        self._compare_with(normal, held_out=self.cv is not None)
+
+    def _compare_with(self, normal: np.ndarray, *, held_out: bool) -> None:
+        """Express scores by how those of normal samples vary, (n_samples, n_parts)."""
         self.centre_ = np.median(normal, axis=0)
-        spread = normal.std(axis=0)
-        self.spread_ = np.where(spread > 0, spread, 1.0)
-        self.offset_ = float(np.quantile(self._combine(normal), self.contamination))
+        self.spread_ = _spread(normal, self.centre_)
+        self._place_threshold(-self._combine(normal), held_out=held_out)
 
     def _score(self, X: np.ndarray) -> np.ndarray:
         return self._combine(self._scores_of_parts(X))
@@ -772,3 +824,104 @@ class PanelDetector(FeatureDetector):
 
     def _combine(self, scores: np.ndarray) -> np.ndarray:
         return -np.max((scores - self.centre_) / self.spread_, axis=1)
+
+
+class PipelineWithLevel(OutlierDetector, Pipeline):
+    """A pipeline that hears the level of a clip, too; the more surprised decides.
+
+    Many a fault makes a machine a little louder or quieter in all bands, which shows in
+    the level of the clip long before it shows in any one band. So a detector of the
+    level listens beside the detector at the end of the pipeline. Both score in the unit
+    of `PanelDetector`, as if the level were one more part of its panel.
+
+    Parameters
+    ----------
+    steps : list of (name, estimator)
+        As in scikit-learn's `Pipeline`. The last one is a detector whose scores are
+        those of a panel.
+    level : Pipeline
+        Of `Level` and a `PanelDetector`.
+    memory, verbose
+        As in scikit-learn's `Pipeline`.
+
+    Attributes
+    ----------
+    level_ : Pipeline
+        The fitted one.
+    normal_scores_ : ndarray of shape (n_clips,)
+        Anomaly scores of the training clips, held out if the detectors do that.
+    offset_ : float
+        Score below which a clip is called anomalous.
+
+    Examples
+    --------
+    >>> from esa4_helpers import make_detector
+    >>> normal = 0.01 * np.random.default_rng(0).standard_normal((20, 16000))
+    >>> detector = make_detector("mahalanobis").fit(normal)
+    >>> type(detector).__name__
+    'PipelineWithLevel'
+    >>> louder = 1.2 * normal
+    >>> (detector.level_.score_samples(louder) == detector.score_samples(louder)).all()
+    np.True_
+    """
+
+    def __init__(
+        self,
+        steps: Sequence[tuple[str, Any]],
+        *,
+        level: Pipeline | None = None,
+        memory: Any = None,
+        verbose: bool = False,
+    ) -> None:
+        super().__init__(steps, memory=memory, verbose=verbose)
+        self.level = level
+
+    @property
+    def contamination(self) -> float:
+        """The last step's share of normal clips beyond the threshold."""
+        return self[-1].contamination
+
+    def fit(self, X: ArrayLike, y: Any = None) -> PipelineWithLevel:
+        """Fit all steps and the detector of the level, and set the threshold.
+
+        Parameters
+        ----------
+        X : array of shape (n_clips, n_samples)
+            Normal clips, as the first step takes them.
+        y : ignored
+
+        Returns
+        -------
+        PipelineWithLevel
+            Itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As the steps do.
+        """
+        super().fit(X, y)
+        self.level_ = clone(self.level).fit(X)
+        both = [part[-1].normal_scores_ for part in (self, self.level_)]
+        self._place_threshold(np.maximum(*both), held_out=self[-1].cv is not None)
+        return self
+
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
+        """Score clips: higher means more normal.
+
+        Parameters
+        ----------
+        X : array of shape (n_clips, n_samples)
+            Clips like those in ``fit``.
+
+        Returns
+        -------
+        ndarray of shape (n_clips,)
+            The lower of the last step's score and that of the level.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As the steps do.
+        """
+        return np.minimum(super().score_samples(X), self.level_.score_samples(X))

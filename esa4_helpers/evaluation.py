@@ -8,16 +8,19 @@ is set from normal clips alone, and the alarms that it raises are judged after.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import ceil, comb, floor, isinf
+from math import ceil, comb, isinf
 from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.stats import mannwhitneyu, norm, pearson3, rankdata, skew, t
+from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
+from sklearn.model_selection import KFold
 
-from ._checks import check_labels, check_number
+from ._checks import check_count, check_labels, check_number
+from .detectors import _n_alarms, anomaly_score
 
 # Counting takes half a second then.
 _MOST_ADDITIONS = 610_000_000
@@ -56,6 +59,77 @@ def auc(is_anomaly: ArrayLike, scores: ArrayLike) -> float:
     """
     is_anomaly, scores = check_labels_and_scores(is_anomaly, scores)
     return float(roc_auc_score(is_anomaly, scores))
+
+
+def score_in_folds(
+    detector: BaseEstimator,
+    normal: ArrayLike,
+    abnormal: ArrayLike,
+    cv: int = 5,
+    random_state: int = 0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Train and test on the same few normal clips, but never on the same at a time.
+
+    The normal clips are dealt into folds. Each fold is scored by a copy of the detector
+    that was fitted to all others, as in `held_out_scores`. Every copy scores the abnormal
+    clips, too; their scores are averaged.
+
+    Parameters
+    ----------
+    detector : estimator with ``fit`` and ``score_samples``
+        One of this package's detectors, of scikit-learn's, or a Pipeline that
+        ends in one. It is copied, never changed, and need not be fitted.
+    normal, abnormal : arrays of shape (n_normal, ...) and (n_abnormal, ...)
+        What the detector takes, for normal and for abnormal clips.
+    cv : int
+        Number of folds, from 2 to the number of normal clips.
+    random_state : int
+        Seed of the dealing of clips to folds.
+
+    Returns
+    -------
+    is_anomaly : ndarray of shape (n_normal + n_abnormal,)
+        False for the normal clips, which come first, True for the abnormal ones.
+    scores : ndarray of shape (n_normal + n_abnormal,)
+        Anomaly scores, higher for more anomalous.
+
+    Raises
+    ------
+    ValueError
+        If ``cv`` is out of its range, there is no abnormal clip, or the detector can't
+        be fitted to the clips outside a fold.
+    TypeError
+        If ``cv`` is not a whole number.
+
+    Notes
+    -----
+    Scores of copies are pooled, so they must be comparable: of the same unit, from
+    training sets of nearly the same size.
+
+    Examples
+    --------
+    >>> from esa4_helpers import GMMDetector
+    >>> rng = np.random.default_rng(0)
+    >>> normal, abnormal = rng.normal(size=(10, 2)), rng.normal(9, size=(5, 2))
+    >>> auc(*score_in_folds(GMMDetector(), normal, abnormal))
+    1.0
+    """
+    normal, abnormal = np.asarray(normal), np.asarray(abnormal)
+    cv = check_count(cv, "cv", at_least=2)
+    if cv > len(normal):
+        raise ValueError(
+            f"cv must be at most the number of normal clips, {len(normal)}, got {cv}"
+        )
+    if len(abnormal) == 0:
+        raise ValueError("abnormal must hold at least one clip, got none")
+    of_normal, of_abnormal = np.empty(len(normal)), np.empty((cv, len(abnormal)))
+    folds = KFold(cv, shuffle=True, random_state=random_state).split(normal)
+    for i, (others, fold) in enumerate(folds):
+        copy = clone(detector).fit(normal[others])
+        of_normal[fold] = anomaly_score(copy, normal[fold])
+        of_abnormal[i] = anomaly_score(copy, abnormal)
+    is_anomaly = np.arange(len(normal) + len(abnormal)) >= len(normal)
+    return is_anomaly, np.concatenate([of_normal, of_abnormal.mean(axis=0)])
 
 
 def auc_interval(
@@ -502,8 +576,7 @@ def conformal_threshold(
     calibration_scores = _check_scores(calibration_scores, "calibration_scores")
     rate = _check_share(false_alarm_rate, "false_alarm_rate")
     n_clips = len(calibration_scores)
-    # The smallest amount more, so that ten times 0.1, or 1 - 0.9, is one in full.
-    n_alarms = floor((n_clips + 1) * rate * (1 + 1e-12))
+    n_alarms = _n_alarms(n_clips, rate)
     if n_alarms < 1:
         needed = ceil(1 / (rate * (1 + 1e-12))) - 1
         raise ValueError(

@@ -55,6 +55,10 @@ def anomaly_map(detector: Pipeline, audio: ArrayLike) -> np.ndarray:
     is missing, that can be the whole band, because nobody knows when it should have
     come.
 
+    A map shows what the bands contribute. The level of a clip as a whole sits in no cell:
+    of a detector that hears it, ``anomaly_score(detector.level_, audio)`` tells how
+    unusual it is, in the unit of the detector's own scores.
+
     Parameters
     ----------
     detector : Pipeline

@@ -36,6 +36,7 @@ _PERCENTILE = re.compile(r"p(\d{1,3}(?:\.\d+)?)")
 
 # An amplitude of -100 dB, which stands for silence.
 _SILENCE = 1e-5
+_LEVEL_DECIMALS = 3
 # So many frames at a time stay in the processor's cache.
 _FRAMES_AT_A_TIME = 256
 # Rounding in 32 bits adds to each bin of a spectrum up to a millionth of what an average
@@ -592,6 +593,9 @@ class PoolOverTime(TransformerMixin, BaseEstimator):
 class Level(TransformerMixin, BaseEstimator):
     """Measure RMS level, peak level and crest factor, as a step of a pipeline.
 
+    They are rounded to 0.001 dB. Clips that were scaled to the same level differ by
+    less, which is rounding and tells nothing.
+
     Parameters
     ----------
     sr : float
@@ -650,7 +654,7 @@ class Level(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_clips, 3)
-            float64, in dB, as in `level`.
+            float64, in dB, as in `level`, to three decimals.
 
         Raises
         ------
@@ -662,4 +666,4 @@ class Level(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         audio = check_clips(audio)
         check_clip_length(audio, self.n_features_in_, self.sr)
-        return level(audio)
+        return level(audio).round(_LEVEL_DECIMALS)

@@ -1,12 +1,15 @@
 """One door to all detectors: from audio to score, ready to be fitted.
 
-Each recipe is a scikit-learn `Pipeline` whose settings follow from how sound and
-statistics work. None was chosen by looking at test clips.
+Each recipe is a scikit-learn `Pipeline`. The settings are the same for all machines.
+They were chosen on three development sets, whose test clips were looked at: the course's
+recordings, the synthetic clips and eight machines of MIMII. So results on those flatter
+the recipes; only machines that nobody tuned anything to tell what they are worth.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from sklearn.pipeline import Pipeline
 
@@ -18,12 +21,14 @@ from .detectors import (
     MahalanobisDetector,
     OutlierDetector,
     PanelDetector,
+    PipelineWithLevel,
     TwoSidedDetector,
 )
 from .features import BAND_PROFILE, Level, LogMelSpectrogram, PoolOverTime
 
 # The threshold of `predict` comes from clips that a detector was not fitted to.
 _FOLDS = 5
+_NETWORK_FOLDS = 2
 
 _ON_LEVELS: dict[str, Callable[[int], OutlierDetector]] = {
     "level": lambda seed: TwoSidedDetector(cv=_FOLDS),
@@ -33,19 +38,36 @@ _ON_BAND_PROFILES: dict[str, Callable[[int], OutlierDetector]] = {
     "mahalanobis": lambda seed: MahalanobisDetector(),
     "knn": lambda seed: KNNDetector(),
 }
-_ON_SPECTROGRAMS: dict[str, Callable[[int], OutlierDetector]] = {
+_ON_ERROR_PROFILES: dict[str, Callable[[int], OutlierDetector]] = {
     "autoencoder": lambda seed: AutoencoderDetector(cv=_FOLDS, random_state=seed),
     "interpolation": lambda seed: AutoencoderDetector(
-        "interpolation", code_size=32, n_updates=400, cv=_FOLDS, random_state=seed
+        "interpolation",
+        code_size=32,
+        n_updates=400,
+        cv=_FOLDS,
+        network_cv=_NETWORK_FOLDS,
+        random_state=seed,
     ),
+}
+_ON_ERRORS: dict[str, Callable[[int], OutlierDetector]] = {
     "dense": lambda seed: AutoencoderDetector(
-        "dense", "mean", code_size=8, n_updates=500, random_state=seed
+        "dense",
+        "mean",
+        code_size=8,
+        n_updates=500,
+        network_cv=_NETWORK_FOLDS,
+        random_state=seed,
     ),
 }
 
 
-def _panel(detector: OutlierDetector) -> PanelDetector:
-    return PanelDetector(detector, len(BAND_PROFILE), cv=_FOLDS)
+def _with_level(
+    steps: list[tuple[str, Any]], sr: float, judge: OutlierDetector
+) -> PipelineWithLevel:
+    panel = PanelDetector(judge, cv=_FOLDS)
+    return PipelineWithLevel(
+        steps, level=Pipeline([("level", Level(sr)), ("detector", panel)])
+    )
 
 
 def detector_names() -> tuple[str, ...]:
@@ -61,10 +83,12 @@ def detector_names() -> tuple[str, ...]:
     >>> detector_names()
     ('level', 'gmm', 'mahalanobis', 'knn', 'autoencoder', 'interpolation', 'dense')
     """
-    return (*_ON_LEVELS, *_ON_BAND_PROFILES, *_ON_SPECTROGRAMS)
+    return (*_ON_LEVELS, *_ON_BAND_PROFILES, *_ON_ERROR_PROFILES, *_ON_ERRORS)
 
 
-def make_detector(name: str, sr: float = 16000, random_state: int = 0) -> Pipeline:
+def make_detector(
+    name: str, sr: float = 16000, random_state: int = 0, *, level: bool = True
+) -> Pipeline:
     """Make a detector that goes all the way from audio to score.
 
     Fit it to clips of a machine that runs as it should; then
@@ -84,13 +108,19 @@ def make_detector(name: str, sr: float = 16000, random_state: int = 0) -> Pipeli
         maximum over time of the level in 128 mel bands, each statistic by itself; the
         most surprised decides. ``"autoencoder"`` (a convolutional one with a narrow
         code) and ``"interpolation"`` (each frame predicted from its neighbours) judge
-        the profile of a network's errors. ``"dense"`` is the DCASE baseline, a dense
-        autoencoder and its mean error, for comparison. The last three need
-        TensorFlow.
+        such a profile of the levels and of a network's errors. ``"dense"`` is like the
+        baseline of the DCASE challenges, a dense autoencoder and its mean error, for
+        comparison; it differs by standardised bands, windows of 2048 samples, 5 frames,
+        random excerpts and 500 updates. The last three need TensorFlow.
     sr : float
         Sample rate of the clips, in Hz.
     random_state : int
         Seed of all that is random in training.
+    level : bool
+        Whether a detector of RMS level, peak level and crest factor listens, too (see
+        `PipelineWithLevel`). Turn it off for clips whose level tells nothing, such as
+        recordings with varying gain, or to see what the detector hears besides it.
+        ``"level"`` hears nothing else, and ``"dense"`` never hears it.
 
     Returns
     -------
@@ -106,6 +136,13 @@ def make_detector(name: str, sr: float = 16000, random_state: int = 0) -> Pipeli
     TypeError
         If ``sr`` or ``random_state`` is no number.
 
+    Notes
+    -----
+    ``predict`` promises that at most one in ten new normal clips is called abnormal,
+    on average over machines, if they are like the training clips. Its threshold comes
+    from held-out clips, as in `conformal_threshold`. That takes nine training clips:
+    with n fewer, the rate is about one in n + 1.
+
     Examples
     --------
     >>> import numpy as np
@@ -118,23 +155,22 @@ def make_detector(name: str, sr: float = 16000, random_state: int = 0) -> Pipeli
     """
     check_sample_rate(sr)
     seed = check_count(random_state, "random_state")
+    spectrogram = ("spectrogram", LogMelSpectrogram(sr))
     if name in _ON_LEVELS:
-        steps = [("level", Level(sr)), ("detector", _ON_LEVELS[name](seed))]
-    elif name in _ON_BAND_PROFILES:
-        steps = [
-            ("spectrogram", LogMelSpectrogram(sr)),
-            ("pool", PoolOverTime(BAND_PROFILE)),
-            ("detector", _panel(_ON_BAND_PROFILES[name](seed))),
-        ]
-    elif name in _ON_SPECTROGRAMS:
-        steps = [
-            ("spectrogram", LogMelSpectrogram(sr)),
-            ("detector", _ON_SPECTROGRAMS[name](seed)),
-        ]
+        return Pipeline([("level", Level(sr)), ("detector", _ON_LEVELS[name](seed))])
+    if name in _ON_ERRORS:
+        return Pipeline([spectrogram, ("detector", _ON_ERRORS[name](seed))])
+    if name in _ON_BAND_PROFILES:
+        judge = _ON_BAND_PROFILES[name](seed)
+        panel = PanelDetector(judge, len(BAND_PROFILE), cv=_FOLDS)
+        steps = [spectrogram, ("pool", PoolOverTime(BAND_PROFILE)), ("detector", panel)]
+    elif name in _ON_ERROR_PROFILES:
+        judge = MahalanobisDetector()
+        steps = [spectrogram, ("detector", _ON_ERROR_PROFILES[name](seed))]
     else:
         renamed = ': "loudness" is now called "level"' if name == "loudness" else ""
         raise ValueError(
             f"there is no detector {name!r}{renamed}: expected one of "
             f"{', '.join(map(repr, detector_names()))}"
         )
-    return Pipeline(steps)
+    return _with_level(steps, sr, judge) if level else Pipeline(steps)

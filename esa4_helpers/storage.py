@@ -15,6 +15,7 @@ from .detectors import (
     KNNDetector,
     MahalanobisDetector,
     PanelDetector,
+    PipelineWithLevel,
     ShrunkWhitening,
     TwoSidedDetector,
 )
@@ -31,6 +32,7 @@ _OURS = [
         LogMelSpectrogram,
         MahalanobisDetector,
         PanelDetector,
+        PipelineWithLevel,
         PoolOverTime,
         ShrunkWhitening,
         TwoSidedDetector,

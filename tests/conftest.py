@@ -11,7 +11,12 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 import pytest
 
-from esa4_helpers import Dataset, load_dataset, make_synthetic_dataset
+from esa4_helpers import (
+    Dataset,
+    load_dataset,
+    load_machines,
+    make_synthetic_dataset,
+)
 from esa4_helpers.datasets import DatasetUnreachableError
 
 # Those that take longest come first, so that no process waits at the end for another.
@@ -42,6 +47,14 @@ def recordings() -> Dataset:
 def synthetic() -> Dataset:
     """The synthetic clips that stand in for the recordings."""
     return make_synthetic_dataset()
+
+
+@pytest.fixture(scope="session")
+def mimii_machines() -> dict[str, Dataset]:
+    """The eight real machines of chapter 7; only from a folder, never fetched."""
+    if not os.environ.get("ESA4_MIMII"):
+        pytest.skip("ESA4_MIMII names no folder with the clips of other machines")
+    return load_machines("mimii")
 
 
 @pytest.fixture(params=["anomaly_mini", "synthetic"])

@@ -22,7 +22,7 @@ from esa4_helpers.features import BAND_PROFILE
 RNG = np.random.default_rng(0)
 # In this order, so that the first one is not the first that the process trains.
 NETWORKS = ("interpolation", "bottleneck", "dense")
-SCORES = ("profile", "mean", "max")
+SCORES = ("profile", "errors", "mean", "max")
 
 
 def striped(
@@ -230,6 +230,48 @@ class TestThreshold:
         assert share_of_alarms[5] < 0.25
         assert share_of_alarms[None] > 0.4
 
+    @pytest.mark.parametrize("score", ["mean", "profile"])
+    def test_clips_held_out_of_the_network_are_compared_with_what_it_never_saw(
+        self, score, monkeypatch
+    ):
+        seen = []
+
+        def build(self, shape):
+            seen.append(self.n_updates)
+            return real_build(self, shape)
+
+        real_build = AutoencoderDetector._build
+        monkeypatch.setattr(AutoencoderDetector, "_build", build)
+        settings = {"code_size": 2, "n_updates": 4, "cv": 5}
+        AutoencoderDetector(score=score, network_cv=2, **settings).fit(striped(10))
+        # Each copy takes half as long, so that all of them take as long as the first.
+        assert seen == [4, 2, 2]
+
+
+@pytest.mark.parametrize("score", ["mean", "errors"])
+def test_a_network_that_knows_its_clips_by_heart_keeps_its_rate_all_the_same(score):
+    rng = np.random.default_rng(0)
+    train, new = (rng.normal(-60, 5, (n_clips, 8, 12)) for n_clips in (10, 200))
+    alarms = {}
+    for network_cv in (None, 2):
+        detector = AutoencoderDetector(
+            "dense", score, code_size=20, n_updates=200, cv=5, network_cv=network_cv
+        ).fit(train)
+        alarms[network_cv] = np.mean(detector.predict(new) == -1)
+    assert alarms[None] > 0.6
+    assert alarms[2] < 0.2
+
+
+def test_the_profile_of_errors_leaves_the_levels_out(trained, monkeypatch):
+    S = striped(24, seed=1)
+    detector = clone(trained).set_params(score="errors", n_updates=20).fit(S)
+    _, errors = detector._maps(S)
+    of_errors = [pool_over_time(errors, statistic) for statistic in BAND_PROFILE]
+    np.testing.assert_allclose(
+        detector.profile_.typical_, np.median(np.hstack(of_errors), axis=0)
+    )
+    assert detector.anomaly_map(S).shape == S.shape
+
 
 class TestMisuse:
     @pytest.mark.parametrize(
@@ -252,7 +294,8 @@ class TestMisuse:
             (
                 {"score": "median"},
                 ValueError,
-                "unknown score 'median': expected one of 'profile', 'mean', 'max'",
+                "unknown score 'median': expected one of 'profile', 'errors', "
+                "'mean', 'max'",
             ),
             (
                 {"network": "deep"},
@@ -263,6 +306,8 @@ class TestMisuse:
             ({"contamination": 0}, ValueError, "contamination"),
             ({"cv": 1}, ValueError, "cv must be at least 2"),
             ({"cv": "five"}, TypeError, "cv must be a whole number"),
+            ({"network_cv": 1}, ValueError, "network_cv must be at least 2"),
+            ({"network_cv": 3}, ValueError, "at least 6 clips.*network_cv=3.*got 4"),
             ({"n_updates": 0}, ValueError, "n_updates must be at least 1"),
             ({"n_updates": 1.5}, TypeError, "n_updates must be a whole number"),
             ({"random_state": -1}, ValueError, "random_state must be at least 0"),

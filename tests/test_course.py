@@ -11,6 +11,7 @@ from itertools import combinations, product
 import librosa
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -23,6 +24,7 @@ from esa4_helpers import (
     KNNDetector,
     MahalanobisDetector,
     PoolOverTime,
+    TwoSidedDetector,
     anomaly_map,
     anomaly_score,
     auc,
@@ -35,15 +37,18 @@ from esa4_helpers import (
     held_out_scores,
     insert_fault,
     level,
+    load_machines,
     log_mel_spectrogram,
     make_detector,
     make_synthetic_dataset,
+    make_synthetic_machine,
     map_auc,
     mass_inside,
     peak_level,
     permutation_p_value,
     pool_over_time,
     reconstruction_error,
+    score_in_folds,
 )
 from esa4_helpers.synthesis import ANOMALY_KINDS, synthesize_clip
 
@@ -742,3 +747,246 @@ class TestChapter6:
     def test_what_is_lost_is_found_by_nobody(self, maps, kind):
         for name in ("gmm", "network"):
             assert maps[kind][name][1] < 2 * maps[kind]["even"][1]
+
+
+Machines = dict[str, Dataset]
+STATISTICS = ("mean", "max", "std")
+
+
+def rms_level(audio: np.ndarray) -> np.ndarray:
+    """One number a clip, in a column."""
+    return level(audio)[:, :1]
+
+
+def same_rms(audio: np.ndarray) -> np.ndarray:
+    return audio * librosa.db_to_amplitude(-40 - rms_level(audio))
+
+
+def auc_in_folds(clips: Dataset, X: np.ndarray, detector: object) -> float:
+    bad = clips.is_anomaly
+    return auc(*score_in_folds(detector, X[~bad], X[bad]))
+
+
+def aucs_of_level(machines: Machines, spread_db: float = 0.0, seed: int = 0) -> list:
+    """By machine, with each clip turned up or down at random by so much at most."""
+    rng, aucs = np.random.default_rng(seed), []
+    for clips in machines.values():
+        gain_db = rng.uniform(-spread_db, spread_db, (len(clips), 1))
+        levels = rms_level(clips.audio) + gain_db
+        aucs.append(auc_in_folds(clips, levels, TwoSidedDetector()))
+    return aucs
+
+
+class TestChapter7OnRealMachines:
+    """All of it on development machines; skipped where ESA4_MIMII names none."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def tables(cls, mimii_machines) -> dict[str, dict[str, np.ndarray]]:
+        """By case and pooling statistic, the AUC of each machine."""
+        rng, tables = np.random.default_rng(0), {}
+        gains = [
+            librosa.db_to_amplitude(rng.uniform(-3, 3, (len(clips), 1)))
+            for clips in mimii_machines.values()
+        ]
+        for case in ("published", "same level", "random gain"):
+            rows = []
+            for clips, gain in zip(mimii_machines.values(), gains, strict=True):
+                audio = {
+                    "published": clips.audio,
+                    "same level": same_rms(clips.audio),
+                    "random gain": 0.5 * gain * clips.audio,
+                }[case]
+                S = log_mel_spectrogram(audio, clips.sr)
+                rows.append(
+                    [
+                        auc_in_folds(clips, pool_over_time(S, s), GMMDetector(1))
+                        for s in STATISTICS
+                    ]
+                )
+            tables[case] = dict(zip(STATISTICS, np.transpose(rows), strict=True))
+        return tables
+
+    def test_the_level_alone_beats_what_pools_bands(self, mimii_machines, tables):
+        of_level = np.mean(aucs_of_level(mimii_machines))
+        assert of_level > 0.95
+        for of in tables["published"].values():
+            assert of.mean() < of_level - 0.1
+
+    def test_a_random_gain_leaves_it_close_to_guessing(self, mimii_machines):
+        means = [np.mean(aucs_of_level(mimii_machines, 3.0, seed)) for seed in range(5)]
+        assert max(means) < 0.7
+        assert abs(np.mean(means) - 0.5) < 0.1
+
+    def test_what_hears_the_level_as_well_owes_it_most_of_its_success(
+        self, mimii_machines
+    ):
+        rng, aucs = np.random.default_rng(0), []
+        for clips in mimii_machines.values():
+            gain = librosa.db_to_amplitude(rng.uniform(-3, 3, (len(clips), 1)))
+            aucs.append(
+                [
+                    auc_in_folds(clips, audio, make_detector("gmm"))
+                    for audio in (clips.audio, 0.5 * gain * clips.audio)
+                ]
+            )
+        published, turned = np.mean(aucs, axis=0)
+        assert published > 0.95
+        assert turned < published - 0.1
+
+    def test_the_maximum_hardly_needs_the_level(self, tables):
+        means = [tables[case]["max"].mean() for case in tables]
+        assert np.ptp(means) < 0.05
+        assert min(means) > 0.75
+
+    def test_normal_clips_agree_and_a_fault_stands_out(self, mimii_machines):
+        for clips in mimii_machines.values():
+            rms = rms_level(clips.audio)[:, 0]
+            normal, faulty = rms[~clips.is_anomaly], rms[clips.is_anomaly]
+            assert np.ptp(normal) < 0.35
+            shift = abs(np.median(faulty) - np.median(normal))
+            assert shift > 3 * normal.std(ddof=1)
+            # And yet a hall that is 3 dB louder would move it by more.
+            assert shift < 3
+
+    def test_nothing_that_pools_wins_everywhere(self, tables):
+        for of in tables["same level"].values():
+            assert of.min() < 0.7
+
+    def test_choosing_on_ones_own_test_clips_looks_better_than_it_is(self, tables):
+        A = np.stack(list(tables["same level"].values()), axis=1)
+        halves = A[::2], A[1::2]
+        honest = [
+            of[:, other.mean(axis=0).argmax()].mean()
+            for of, other in (halves, halves[::-1])
+        ]
+        assert A.max(axis=1).mean() > np.mean(honest) + 0.02
+
+
+class TestChapter7OnSyntheticMachines:
+    def test_where_they_stand_in_the_level_wins_and_loses_as_well(self):
+        machines = load_machines("synthetic")
+        assert np.mean(aucs_of_level(machines)) > 0.9
+        assert np.mean([aucs_of_level(machines, 3.0, seed) for seed in range(5)]) < 0.65
+
+    @staticmethod
+    def control(spread_db: float) -> tuple[np.ndarray, ...]:
+        """Scatter of normal clips, AUC of their level, of gmm and of what has no shape."""
+        found = []
+        for seed in range(4):
+            clips = make_synthetic_machine(
+                40, 20, noise_spread_db=spread_db, hall=seed, random_state=seed
+            )
+            train, test, y = clips.train.audio, clips.test.audio, clips.test.is_anomaly
+            simple = TwoSidedDetector().fit(rms_level(train))
+            gmm = make_detector("gmm").fit(train)
+            mean = GMMDetector(1).fit(pooled_mean(train))
+            found.append(
+                (
+                    rms_level(train).std(ddof=1),
+                    auc(y, anomaly_score(simple, rms_level(test))),
+                    auc(y, anomaly_score(gmm, test)),
+                    auc(y, anomaly_score(mean, pooled_mean(test))),
+                )
+            )
+        return tuple(np.mean(found, axis=0))
+
+    def test_the_level_wins_by_equal_noise_alone(self):
+        scatter, of_level, of_gmm, _ = self.control(0.0)
+        assert scatter < 0.3
+        assert min(of_level, of_gmm) > 0.95
+        scatter, of_level, of_gmm, without_shape = self.control(3.0)
+        assert scatter > 1
+        assert of_level < 0.65
+        assert of_gmm > 0.95
+        # Who does not know that bands rise together loses by a noise that varies.
+        assert without_shape < of_gmm - 0.1
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def shift(cls) -> dict[str, np.ndarray]:
+        """Per score, of 5 machines: false alarms, finds and AUC, in source and target."""
+        found = {"distance": [], "by hall": [], "by neighbourhood": []}
+        for seed in range(5):
+            halls = [
+                make_synthetic_machine(
+                    n, 50, hall=hall, noise_spread_db=2, random_state=seed
+                )
+                for n, hall in ((100, 2 * seed), (55, 2 * seed + 1))
+            ]
+            for name, (known, new) in three_scores(halls).items():
+                alarms = new > conformal_threshold(known, 0.1)
+                row = []
+                for i, hall in enumerate(halls):
+                    here = slice(100 * i, 100 * (i + 1))
+                    y = hall.test.is_anomaly
+                    of_hall = alarms[here]
+                    row += [of_hall[~y].mean(), of_hall[y].mean(), auc(y, new[here])]
+                found[name].append(row)
+        return {name: np.reshape(rows, (5, 2, 3)) for name, rows in found.items()}
+
+    def test_one_threshold_fails_in_the_hall_of_which_little_is_known(self, shift):
+        source, target = shift["distance"].mean(axis=0)
+        assert source[0] < 0.1
+        assert target[0] > 0.4
+        # In the proportion of training, the promise is kept.
+        assert (50 * source[0] + 5 * target[0]) / 55 < 0.13
+        assert target[2] > 0.85
+
+    @pytest.mark.parametrize("score", ["by hall", "by neighbourhood"])
+    def test_normalised_scores_take_most_of_the_false_alarms_away(self, shift, score):
+        _, before = shift["distance"].mean(axis=0)
+        _, target = shift[score].mean(axis=0)
+        assert target[0] < before[0] / 2
+
+    @pytest.mark.parametrize("score", ["by hall", "by neighbourhood"])
+    def test_but_faults_go_with_them_and_no_order_gets_better(self, shift, score):
+        before, after = shift["distance"], shift[score]
+        assert after.mean(axis=0)[1, 1] < before.mean(axis=0)[1, 1] - 0.1
+        for auc_before, auc_after in zip(
+            *(found.mean(axis=0)[:, 2] for found in (before, after)), strict=True
+        ):
+            assert auc_after < auc_before + 0.02
+        # And five clips are a gamble.
+        assert np.ptp(after[:, 1, 0]) > 0.2
+
+    def test_halls_that_are_alike_need_no_normalisation(self):
+        """The control: without a shift, the same few clips of the target do no harm."""
+        rates = []
+        for seed in range(3):
+            clips = make_synthetic_machine(
+                155, 100, hall=2 * seed, noise_spread_db=2, random_state=seed
+            )
+            known, new = three_scores([clips])["distance"]
+            alarms = new > conformal_threshold(known, 0.1)
+            rates.append(alarms[~clips.test.is_anomaly].mean())
+        assert np.mean(rates) < 0.13
+
+
+def pooled_mean(audio: np.ndarray) -> np.ndarray:
+    return pool_over_time(log_mel_spectrogram(audio, 16000), "mean")
+
+
+def three_scores(halls: list[Dataset]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Of known and of new clips: distance, by hall, by neighbourhood."""
+    train, test = (
+        [pooled_mean(part.audio) for part in parts]
+        for parts in ([hall.train for hall in halls], [hall.test for hall in halls])
+    )
+    scaler = StandardScaler().fit(np.vstack(train))
+    known, new = (scaler.transform(np.vstack(parts)) for parts in (train, test))
+    among, across = cdist(known, known), cdist(new, known)
+    np.fill_diagonal(among, np.inf)
+    plain = among.min(axis=1), across.min(axis=1)
+    of_known, of_new = (
+        np.repeat(range(len(halls)), [len(part) for part in parts])
+        for parts in (train, test)
+    )
+    by_hall = [scores.copy() for scores in plain]
+    for i in range(len(halls)):
+        own = plain[0][of_known == i]
+        for scores, of in zip(by_hall, (of_known, of_new), strict=True):
+            scores[of == i] = (scores[of == i] - own.mean()) / own.std()
+    reach = np.sort(among, axis=1)[:, :4].mean(axis=1)
+    nearby = [(D / reach).min(axis=1) for D in (among, across)]
+    return {"distance": plain, "by hall": by_hall, "by neighbourhood": nearby}

@@ -3,28 +3,31 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
-from scipy.stats import norm
+from scipy.stats import median_abs_deviation, norm
 from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.covariance import LedoitWolf
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.neighbors import KernelDensity, LocalOutlierFactor
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from esa4_helpers import (
     GMMDetector,
     KNNDetector,
+    LogMelSpectrogram,
     MahalanobisDetector,
+    PoolOverTime,
     ShrunkWhitening,
     TwoSidedDetector,
     anomaly_score,
     conformal_threshold,
     held_out_scores,
 )
-from esa4_helpers.detectors import OutlierDetector, PanelDetector
+from esa4_helpers.detectors import OutlierDetector, PanelDetector, PipelineWithLevel
+from esa4_helpers.features import Level
 
 RNG = np.random.default_rng(0)
 NORMAL = RNG.normal(5, 2, (60, 3))
@@ -322,11 +325,27 @@ class TestAllDetectors:
 class TestThresholdFromHeldOutSamples:
     # A panel standardises scores by those of the held-out samples.
     @pytest.mark.parametrize("detector", SINGLE, indirect=True)
-    def test_is_the_quantile_of_their_scores(self, detector):
+    def test_is_the_conformal_one_of_their_scores(self, detector):
         X = correlated(30, 4)
-        scores = -held_out_scores(clone(detector), X, cv=5)
+        scores = held_out_scores(clone(detector), X, cv=5)
         detector.set_params(cv=5, contamination=0.2).fit(X)
-        assert detector.offset_ == pytest.approx(np.quantile(scores, 0.2))
+        np.testing.assert_array_equal(detector.normal_scores_, scores)
+        assert -detector.offset_ == conformal_threshold(scores, 0.2)
+
+    def test_of_too_few_samples_the_highest_score_is_the_threshold(self, detector):
+        detector.set_params(cv=4).fit(correlated(8, 4))
+        assert -detector.offset_ == detector.normal_scores_.max()
+
+    def test_keeps_its_rate_where_the_plain_quantile_does_not(self, detector):
+        rng, alarms = np.random.default_rng(0), {"kept": [], "plain": []}
+        for _ in range(60):
+            X, new = (correlated(n_samples, 4, rng) for n_samples in (20, 200))
+            scores = anomaly_score(detector.set_params(cv=5).fit(X), new)
+            plain = np.quantile(detector.normal_scores_, 0.9)
+            alarms["kept"].append(np.mean(detector.predict(new) == -1))
+            alarms["plain"].append(np.mean(scores > plain))
+        assert np.mean(alarms["kept"]) < 0.12
+        assert np.mean(alarms["plain"]) > np.mean(alarms["kept"]) + 0.02
 
     @pytest.mark.parametrize("name", [*WHITENED, "panel"])
     def test_keeps_its_rate_with_fewer_samples_than_features(self, name):
@@ -549,8 +568,23 @@ class TestPanel:
             single = MahalanobisDetector().fit(self.X[:, part])
             normal = anomaly_score(single, self.X[:, part])
             scores = anomaly_score(single, new[:, part])
-            surprise.append((scores - np.median(normal)) / normal.std())
-        np.testing.assert_allclose(anomaly_score(panel, new), np.max(surprise, axis=0))
+            deviation = median_abs_deviation(normal, scale="normal")
+            surprise.append((scores - np.median(normal)) / deviation)
+        np.testing.assert_allclose(
+            anomaly_score(panel, new), np.max(surprise, axis=0), rtol=1e-5
+        )
+
+    def test_a_stray_among_the_normal_samples_makes_no_part_deaf(self):
+        X, fault = self.X.copy(), np.median(self.X, axis=0)[np.newaxis].copy()
+        fault[:, 0] += 3
+        X[0, :2] += [40, -40]
+        normal = correlated(20, 6)
+        for cv in (None, 5):
+            panel = PanelDetector(TwoSidedDetector(), n_parts=3, cv=cv).fit(X)
+            scores = anomaly_score(
+                panel, fault + 4 * X.std(axis=0) * [1, 0, 0, 0, 0, 0]
+            )
+            assert scores[0] > anomaly_score(panel, normal).max()
 
     def test_parts_are_judged_alone(self):
         panel = PanelDetector(MahalanobisDetector(), n_parts=6).fit(self.X)
@@ -585,6 +619,60 @@ class TestPanel:
 def test_fewer_samples_than_gaussians_are_refused(covariance_type, cv, message):
     with pytest.raises(ValueError, match=message):
         GMMDetector(5, covariance_type, cv=cv).fit(NORMAL[:4])
+
+
+class TestPipelineWithLevel:
+    """Clips of noise, whose bands and level are judged beside each other."""
+
+    @staticmethod
+    def noise(n_clips: int, seed: int = 0) -> np.ndarray:
+        return 0.01 * np.random.default_rng(seed).standard_normal((n_clips, 4000))
+
+    @staticmethod
+    def make() -> PipelineWithLevel:
+        def panel() -> PanelDetector:
+            return PanelDetector(MahalanobisDetector(), cv=5)
+
+        steps = [
+            ("spectrogram", LogMelSpectrogram()),
+            ("pool", PoolOverTime("max")),
+            ("detector", panel()),
+        ]
+        level = Pipeline([("level", Level()), ("detector", panel())])
+        return PipelineWithLevel(steps, level=level)
+
+    def test_scores_as_one_more_part_of_the_panel(self):
+        clips, new = (
+            self.noise(20),
+            self.noise(9, 1) * np.linspace(0.97, 1.03, 9)[:, None],
+        )
+        both = self.make().fit(clips)
+        bands, level = Pipeline(both.steps), both.level_
+        expected = np.maximum(*(anomaly_score(part, new) for part in (bands, level)))
+        np.testing.assert_array_equal(anomaly_score(both, new), expected)
+        for part in (bands, level):
+            assert (anomaly_score(part, new) == expected).any()
+
+    def test_the_threshold_is_that_of_the_more_surprised_one(self):
+        both = self.make().fit(self.noise(30))
+        parts = both[-1].normal_scores_, both.level_[-1].normal_scores_
+        assert -both.offset_ == conformal_threshold(np.maximum(*parts), 0.1)
+        assert -both.offset_ > conformal_threshold(parts[0], 0.1)
+        new = self.noise(300, 2)
+        alarms = both.predict(new) == -1
+        assert 0.01 < alarms.mean() < 0.3
+        np.testing.assert_array_equal(alarms, both.decision_function(new) < 0)
+
+    def test_a_copy_is_not_fitted_and_learns_the_same(self):
+        clips, new = self.noise(20), self.noise(3, 1)
+        both = self.make().fit(clips)
+        again = clone(both)
+        with pytest.raises(NotFittedError):
+            again.score_samples(new)
+        np.testing.assert_array_equal(
+            again.fit(clips).score_samples(new), both.score_samples(new)
+        )
+        assert both.get_params()["level__detector__cv"] == 5
 
 
 class TestExplaining:

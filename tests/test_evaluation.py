@@ -6,13 +6,21 @@ import numpy as np
 import pytest
 from scipy.stats import gamma, hypergeom, kstest, mannwhitneyu, norm, rankdata
 
-from esa4_helpers import auc, evaluation, permutation_p_value
+from esa4_helpers import (
+    GMMDetector,
+    TwoSidedDetector,
+    auc,
+    evaluation,
+    held_out_scores,
+    permutation_p_value,
+)
 from esa4_helpers.evaluation import (
     alarm_report,
     auc_interval,
     conformal_threshold,
     gamma_threshold,
     partial_auc,
+    score_in_folds,
     score_report,
 )
 
@@ -529,3 +537,43 @@ class TestAlarmReport:
 def test_bad_input_is_named(function, labels, scores, message):
     with pytest.raises(ValueError, match=message):
         function(labels, scores)
+
+
+class TestScoreInFolds:
+    NORMAL = np.random.default_rng(3).normal(size=(10, 2))
+    ABNORMAL = np.random.default_rng(4).normal(3, 1, size=(5, 2))
+
+    def test_normal_clips_come_first_with_their_held_out_scores(self):
+        is_anomaly, scores = score_in_folds(GMMDetector(1), self.NORMAL, self.ABNORMAL)
+        assert is_anomaly.tolist() == [False] * 10 + [True] * 5
+        assert scores[:10] == pytest.approx(
+            held_out_scores(GMMDetector(1), self.NORMAL)
+        )
+
+    def test_abnormal_clips_get_the_mean_of_all_copies(self):
+        # Fitted to all but one of 0, 2 and 10: the distances of 100 from each median.
+        normal, abnormal = np.array([[0.0], [2.0], [10.0]]), np.array([[100.0]])
+        copies = [TwoSidedDetector().fit(np.delete(normal, i, 0)) for i in range(3)]
+        expected = np.mean([-copy.score_samples(abnormal)[0] for copy in copies])
+        _, scores = score_in_folds(TwoSidedDetector(), normal, abnormal, cv=3)
+        assert scores[3] == pytest.approx(expected)
+
+    def test_clips_that_are_no_different_are_ranked_by_chance(self):
+        rng, aucs = np.random.default_rng(0), []
+        for _ in range(50):
+            clips = rng.normal(size=(15, 3))
+            aucs.append(auc(*score_in_folds(GMMDetector(1), clips[:10], clips[10:])))
+        # A detector that knew its normal clips would have a mean AUC of about 0.7.
+        assert abs(np.mean(aucs) - 0.5) < 4 * np.std(aucs) / np.sqrt(50)
+
+    @pytest.mark.parametrize(
+        ("abnormal", "cv", "message"),
+        [
+            (ABNORMAL, 1, "cv must be"),
+            (ABNORMAL, 11, "cv must be at most the number of normal clips, 10, got 11"),
+            (ABNORMAL[:0], 5, "abnormal must hold at least one clip"),
+        ],
+    )
+    def test_bad_input_is_named(self, abnormal, cv, message):
+        with pytest.raises(ValueError, match=message):
+            score_in_folds(GMMDetector(1), self.NORMAL, abnormal, cv)

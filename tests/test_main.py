@@ -131,3 +131,25 @@ def test_runs_as_a_module(monkeypatch, tmp_path):
     assert result.returncode == 1
     assert "mistyped.zip, and there is no such file" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+class TestDownloadMachines:
+    def test_says_where_they_are(self, monkeypatch, capsys, tmp_path):
+        asked = []
+        monkeypatch.setenv("ESA4_MIMII", str(tmp_path))
+        monkeypatch.setattr(
+            command_line, "load_machines", lambda name: asked.append(name) or [1, 2]
+        )
+        assert command_line.main(["download", "machines"]) == 0
+        # Never the synthetic ones, whatever the settings say.
+        assert asked == ["mimii"]
+        output = capsys.readouterr().out
+        assert output == f"The clips of 2 machines are in {tmp_path}\n"
+
+    def test_a_failure_is_told_apart(self, monkeypatch, capsys):
+        def load_machines(name: str) -> None:
+            raise DatasetUnreachableError("no network")
+
+        monkeypatch.setattr(command_line, "load_machines", load_machines)
+        assert command_line.main(["download", "machines"]) == 3
+        assert capsys.readouterr().err == "no network\n"

@@ -83,7 +83,7 @@ def test_no_recording_is_stored(path):
 @for_each_notebook
 def test_stored_outputs_come_from_the_recordings(path):
     text = json.dumps([cell.outputs for cell in code_cells(path)])
-    assert "data set: anomaly_mini" in text
+    assert re.search("data set: (anomaly_mini|mimii)", text)
     assert "data set: synthetic" not in text
 
 

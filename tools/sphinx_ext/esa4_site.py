@@ -18,14 +18,16 @@ BANNER = (
 
 
 def results_folder(build: Path) -> Path:
-    """Where results are kept that hold for this package and data set only."""
+    """Where results are kept that hold for this package and these clips only."""
     digest = hashlib.sha256()
     package = sorted((ROOT / "esa4_helpers").rglob("*"))
     code = [file for file in package if file.is_file() and file.suffix != ".pyc"]
     for file in (*code, ROOT / "constraints.txt"):
         digest.update(file.read_bytes())
     dataset = os.environ.get("ESA4_DATASET") or "anomaly_mini"
-    return build / ".jupyter_cache" / f"{dataset}-{digest.hexdigest()[:12]}"
+    machines = os.environ.get("ESA4_MACHINES") or "mimii"
+    name = f"{dataset}-{machines}-{digest.hexdigest()[:12]}"
+    return build / ".jupyter_cache" / name
 
 
 def configure(app: Sphinx, config: Config) -> None:

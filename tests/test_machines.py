@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from esa4_helpers import level, load_machines, make_synthetic_machine
+from esa4_helpers.datasets import DatasetUnreachableError
+
+FAULTS = ("hiss", "whine", "knock", "slack")
+
+
+def rms(audio: np.ndarray) -> np.ndarray:
+    return level(audio)[:, 0]
+
+
+def spectrum(audio: np.ndarray) -> np.ndarray:
+    """Mean power at each multiple of 1 Hz, of clips of 1 s or what is left of them."""
+    return np.mean(np.abs(np.fft.rfft(audio[:, :16000])) ** 2, axis=0)
+
+
+class TestLoadMachines:
+    def test_there_are_eight_of_each_set_with_ten_normal_and_five_abnormal_clips(self):
+        machines = load_machines("synthetic")
+        assert len(machines) == 8
+        for clips in machines.values():
+            assert (~clips.is_anomaly).sum() == 10
+            assert clips.is_anomaly.sum() == 5
+            assert clips.sr == 16000
+
+    @pytest.mark.parametrize("setting", ["ESA4_DATASET", "ESA4_MACHINES"])
+    def test_a_setting_chooses_the_synthetic_ones(self, monkeypatch, setting):
+        monkeypatch.delenv("ESA4_MACHINES", raising=False)
+        monkeypatch.setenv(setting, "synthetic")
+        assert next(iter(load_machines().values())).title == "synthetic machine 0"
+
+    def test_they_are_taken_from_the_named_folder(self, mimii_machines):
+        assert list(mimii_machines) == [
+            f"{machine} {model}"
+            for machine in ("fan", "pump", "slider", "valve")
+            for model in ("id_00", "id_02")
+        ]
+        for clips in mimii_machines.values():
+            assert clips.audio.shape == (15, 160000)
+            assert clips.is_anomaly.sum() == 5
+
+    def test_one_set_is_never_swapped_for_the_other(self, monkeypatch):
+        def unreachable(*args: object, **kwargs: object) -> None:
+            raise DatasetUnreachableError("no connection")
+
+        monkeypatch.setattr("esa4_helpers.machines.load_mimii", unreachable)
+        for setting in ("ESA4_DATASET", "ESA4_MACHINES"):
+            monkeypatch.delenv(setting, raising=False)
+        with pytest.raises(DatasetUnreachableError, match="no connection"):
+            load_machines()
+
+    def test_another_name_is_refused(self):
+        with pytest.raises(
+            ValueError, match="'dcase': expected one of 'mimii', 'synth"
+        ):
+            load_machines("dcase")
+
+
+class TestMakeSyntheticMachine:
+    def test_the_test_are_all_abnormal_clips_and_as_many_normal_ones(self):
+        clips = make_synthetic_machine(8, 3)
+        assert len(clips.train) == 5
+        assert clips.test.is_anomaly.sum() == 3
+        assert len(clips.test) == 6
+        assert not clips.train.is_anomaly.any()
+
+    def test_one_clip_at_least_is_left_to_train_on(self):
+        assert len(make_synthetic_machine(3, 5).train) == 1
+
+    def test_the_same_seeds_give_the_same_clips_and_more_change_none(self):
+        few, more = make_synthetic_machine(2, 1), make_synthetic_machine(4, 3)
+        for name, clip in zip(few.names, few.audio, strict=True):
+            assert np.array_equal(clip, more.audio[more.names.index(name)])
+
+    @pytest.mark.parametrize("other", [{"random_state": 1}, {"hall": 1}])
+    def test_another_machine_or_hall_gives_others(self, other):
+        assert not np.isclose(
+            make_synthetic_machine(2, 0).audio,
+            make_synthetic_machine(2, 0, **other).audio,
+        ).all()
+
+    def test_the_faults_take_turns(self):
+        for seed in range(8):
+            clips = make_synthetic_machine(2, 1, random_state=seed)
+            assert clips.kinds[0] == FAULTS[seed % 4]
+
+    @pytest.mark.parametrize("snr_db", [-6.0, 6.0])
+    def test_the_noise_has_the_power_that_was_asked_for(self, snr_db):
+        # With the machine's power 1, the noise takes the clip up by so many dB.
+        clips = make_synthetic_machine(20, 0, snr_db=snr_db)
+        alone = make_synthetic_machine(20, 0, snr_db=80.0)
+        found = np.median(rms(clips.audio)) - np.median(rms(alone.audio))
+        # The hall turns up what is low and what is high by other amounts.
+        assert found == pytest.approx(10 * np.log10(1 + 10 ** (-snr_db / 10)), abs=1.5)
+
+    def test_equal_noise_makes_clips_equally_loud_and_a_spread_does_not(self):
+        for seed in range(4):
+            of = {"hall": seed, "random_state": seed}
+            equal = make_synthetic_machine(20, 0, **of)
+            varied = make_synthetic_machine(20, 0, noise_spread_db=3.0, **of)
+            assert rms(equal.audio).std(ddof=1) < 0.3
+            assert rms(varied.audio).std(ddof=1) > 0.8
+
+    @pytest.mark.parametrize("seed", range(4))
+    def test_a_fault_is_what_it_is_called(self, seed):
+        clips = make_synthetic_machine(20, 20, snr_db=40.0, random_state=seed)
+        bad = clips.is_anomaly
+        change_db = 10 * np.log10(spectrum(clips.audio[bad]))
+        change_db -= 10 * np.log10(spectrum(clips.audio[~bad]))
+        low, high = np.median(change_db[100:400]), np.median(change_db[3000:7500])
+        crest = level(clips.audio)[:, 2]
+        if clips.kinds[0] == "hiss":
+            assert high > low + 3
+        elif clips.kinds[0] == "whine":
+            assert change_db.max() > 15
+            assert abs(high) < 1
+        elif clips.kinds[0] == "knock":
+            assert np.median(crest[bad]) > np.median(crest[~bad]) + 3
+        else:
+            assert low == pytest.approx(-4.5, abs=1)
+            assert high == pytest.approx(-4.5, abs=1)
+
+    def test_halls_differ_in_colour(self):
+        ratio = np.log10(spectrum(make_synthetic_machine(5, 0, hall=0).audio))
+        ratio -= np.log10(spectrum(make_synthetic_machine(5, 0, hall=1).audio))
+        bands = [
+            np.median(ratio[a:b]) for a, b in ((100, 300), (600, 1500), (3000, 7000))
+        ]
+        assert 10 * np.ptp(bands) > 2
+
+    @pytest.mark.parametrize(
+        ("settings", "message"),
+        [
+            ({"n_normal": 1}, "n_normal must be"),
+            ({"n_abnormal": -1}, "n_abnormal must"),
+            ({"noise_spread_db": -1.0}, "noise_spread_db must not be negative"),
+            ({"sr": 8000}, "sr must be"),
+            ({"duration": 0.5}, "duration must be"),
+            ({"hall": -1}, "hall must"),
+        ],
+    )
+    def test_bad_input_is_named(self, settings, message):
+        with pytest.raises(ValueError, match=message):
+            make_synthetic_machine(**settings)
