@@ -1,7 +1,7 @@
 # make site and make test do everything from a fresh clone; make help lists the rest.
 .POSIX:
 .NOTPARALLEL:
-.PHONY: help site test lint notebooks exercises grade bench test-colab links clean
+.PHONY: help site test lint notebooks exercises grade bench mimii test-colab links clean
 
 PYTHON = python3
 VENV = .venv
@@ -43,6 +43,7 @@ help:
 	@echo "make exercises   after an edit of exercises/*.py: make the student notebooks"
 	@echo "make grade SUBMISSIONS=folder    mark what students handed in"
 	@echo "make bench       measure all detectors next to the lecture's, and store the table"
+	@echo "make mimii       measure all detectors on MIMII's machines (ESA4_MIMII, OPTIONS=)"
 	@echo "make test-colab  run the course with Google Colab's versions"
 	@echo "make links       ask whether all addresses on the web still answer"
 	@echo "make clean       remove all that the above have made"
@@ -79,6 +80,10 @@ grade: $(INSTALLED)
 # Never with synthetic clips unless asked for: they would make it another benchmark.
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.run
+
+mimii: $(INSTALLED)
+	@$(CHOOSE_CLIPS); \
+	$(BIN)/python -m benchmarks.mimii $(OPTIONS)
 
 test-colab: $(INSTALLED)
 	@$(CHOOSE_CLIPS); \

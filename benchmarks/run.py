@@ -20,7 +20,7 @@ from importlib.metadata import packages_distributions, version
 from math import floor, log10
 from multiprocessing import get_context
 from pathlib import Path
-from statistics import fmean, median, pstdev
+from statistics import fmean, median, stdev
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -49,7 +49,7 @@ COLUMNS = (
     "AUC",
     "minimum",
     "deviation",
-    "AUC ratio",
+    "AUC difference",
     "features (s)",
     "training (s)",
     "training ratio",
@@ -208,8 +208,8 @@ def row(runs: Sequence[Result], reference: Sequence[Result] | None) -> tuple[str
         runs[0].name,
         f"{fmean(aucs):.3f}",
         f"{min(aucs):.3f}",
-        f"{pstdev(aucs):.3f}",
-        ratio(fmean(aucs), reference and fmean(run.auc for run in reference)),
+        f"{stdev(aucs):.3f}" if len(aucs) > 1 else "-",
+        difference(fmean(aucs), reference and fmean(run.auc for run in reference)),
         digits(median(run.features_s for run in runs)),
         digits(training_s),
         ratio(training_s, reference and median(run.training_s for run in reference)),
@@ -223,6 +223,11 @@ def ratio(value: float, reference: float | None) -> str:
     return digits(value / reference, 3) if reference else "-"
 
 
+def difference(value: float, reference: float | None) -> str:
+    """By how much it is above the reference; a hyphen if there is none."""
+    return "-" if reference is None else f"{value - reference:+z.3f}"
+
+
 def digits(value: float, n_digits: int = 2) -> str:
     """So many digits that count, however small the number, and all before the point."""
     before_point = floor(log10(value)) + 1 if value > 0 else 1
@@ -234,7 +239,7 @@ def notes(results: Sequence[Result], title: str, n_seeds: int, epochs: int) -> s
     seeds = "Seed: 0" if n_seeds == 1 else f"Seeds: 0 to {n_seeds - 1}"
     texts = [
         f"Clips: {title}. {seeds}. Date: {datetime.now(UTC):%Y-%m-%d}.",
-        f"Measured on: {machine()}.",
+        f"Measured on: {machine()}. {arithmetic()}",
     ]
     texts.append(
         f"Log-mel spectrograms of {N_CLIPS} clips of {SECONDS} s took "
@@ -272,6 +277,15 @@ def machine() -> str:
             *(f"{package} {version(package)}" for package in packages),
         ]
     )
+
+
+def arithmetic() -> str:
+    """What decides about the last digits of a network, and about its times."""
+    threads = (
+        os.environ.get("OMP_NUM_THREADS") or f"as many as cores ({os.cpu_count()})"
+    )
+    onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0"
+    return f"Threads: {threads}. oneDNN in TensorFlow: {'on' if onednn else 'off'}."
 
 
 def processor() -> str:

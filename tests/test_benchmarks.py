@@ -181,18 +181,20 @@ class TestTable:
         )
         assert rows["gmm"]["AUC"] == "0.900"
         assert rows["gmm"]["minimum"] == "0.800"
-        assert rows["gmm"]["deviation"] == "0.082"
-        assert rows["gmm"]["AUC ratio"] == "1.12"
+        assert rows["gmm"]["deviation"] == "0.100"
+        assert rows["gmm"]["AUC difference"] == "+0.100"
         assert rows["gmm"]["training (s)"] == "1.0"
         assert rows["gmm"]["training ratio"] == "0.500"
         assert rows["gmm"]["memory (MiB)"] == "200"
-        assert rows["dense"]["AUC ratio"] == "1.25"
+        assert rows["dense"]["AUC difference"] == "+0.100"
         assert rows["dense"]["training ratio"] == "0.250"
+        assert rows["dense"]["deviation"] == "-"
         assert rows[run.LECTURE_GMM]["training ratio"] == "1.00"
+        assert rows[run.LECTURE_GMM]["AUC difference"] == "+0.000"
 
-    def test_without_the_lectures_there_is_no_ratio(self):
+    def test_without_the_lectures_there_is_no_comparison(self):
         rows = cells(run.table([result("gmm"), result(run.LECTURE_AUTOENCODER)]))
-        assert rows["gmm"]["training ratio"] == rows["gmm"]["AUC ratio"] == "-"
+        assert rows["gmm"]["training ratio"] == rows["gmm"]["AUC difference"] == "-"
 
     @pytest.mark.parametrize(
         ("fails", "words"),
@@ -213,6 +215,15 @@ class TestTable:
         S = log_mel_spectrogram(audio, 44100)
         assert bare_transforms(audio).shape == (2, S.shape[2], 1025)
         assert bare_transforms(audio).dtype == np.complex64
+
+    def test_threads_and_the_processors_own_arithmetic_are_stated(self, monkeypatch):
+        monkeypatch.setenv("OMP_NUM_THREADS", "3")
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+        assert run.arithmetic() == "Threads: 3. oneDNN in TensorFlow: off."
+        monkeypatch.delenv("OMP_NUM_THREADS")
+        monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
+        assert "cores" in run.arithmetic()
+        assert run.arithmetic().endswith("oneDNN in TensorFlow: on.")
 
     def test_the_computer_is_described_without_being_named(self):
         text = run.machine()
@@ -252,12 +263,12 @@ class TestCommand:
             assert tuple(row) == run.COLUMNS
             assert 0 <= float(row["AUC"]) <= 1
             assert row["minimum"] == row["AUC"]
-            assert row["deviation"] == "0.000"
+            assert row["deviation"] == "-"
             assert 0.001 < float(row["features (s)"]) < 60
             assert 0.001 < float(row["training (s)"]) < 60
             assert 0.01 < float(row["scoring (ms)"]) < 10_000
             assert 100 < float(row["memory (MiB)"]) < 8000
-        assert rows["gmm"]["AUC ratio"] != "-"
+        assert rows["gmm"]["AUC difference"] != "-"
 
     def test_says_which_clips_and_how_little_training(self, printed_and_written):
         text = printed_and_written[1]
