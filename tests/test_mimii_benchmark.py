@@ -125,7 +125,7 @@ class TestResuming:
         file = tmp_path / "rows.csv"
         rows = [row(code=mimii.code())]
         mimii.write_rows(rows, file)
-        with pytest.raises(AttributeError):
+        with pytest.raises(TypeError):
             mimii.write_rows([rows[0], None], file)
         assert mimii.read_rows(file) == rows
 
