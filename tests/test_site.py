@@ -457,6 +457,27 @@ class TestInABrowser:
         page = visit(f"book/{name}", width=1400, height=900)
         assert page.locator("audio").first.bounding_box()["y"] < 1.5 * 900
 
+    def test_no_cell_hides_the_shadow_at_the_edge_of_a_wide_table(self, visit):
+        page = visit("book/reference/benchmark")
+        covering = """box => [...box.querySelectorAll("table, table *")]
+          .filter((part) => !part.matches("tr > :first-child"))
+          .map(getComputedStyle)
+          .filter((style) => style.boxShadow !== "none"
+                          || style.backgroundColor !== "rgba(0, 0, 0, 0)").length"""
+        for theme in ("light", "dark"):
+            page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+            for box in page.locator(".pst-scrollable-table-container").all():
+                assert box.evaluate(covering) == 0
+
+    def test_the_magnifying_glass_is_not_on_the_words(self, visit):
+        form = visit("search").locator(".bd-search-container .bd-search")
+        glass = form.locator(".fa-magnifying-glass").bounding_box()
+        words = form.locator("input").evaluate(
+            """input => input.getBoundingClientRect().left
+              + parseFloat(getComputedStyle(input).paddingLeft)"""
+        )
+        assert glass["x"] + glass["width"] <= words
+
     def test_figures_keep_their_shape(self, visit):
         for figure in visit("book/02_features").locator("img.only-light").all():
             figure.scroll_into_view_if_needed()
