@@ -31,6 +31,8 @@ SHEETS = [path.stem for path in sorted((ROOT / "book/exercises").glob("*.ipynb")
 # Where the site is published.
 BASE = "https://machinelistening.github.io/esa4/"
 BASE_PATH = urlsplit(BASE).path
+# Source code, of which lines are longer than a phone is wide.
+LISTING = "_modules/esa4_helpers/autoencoder"
 MATH_SCRIPT = re.compile("mathjax", re.IGNORECASE)
 CONTENT = [
     *(f"book/{name}" for name in ("index", *CHAPTERS, "listening_test")),
@@ -285,6 +287,17 @@ def test_pictures_further_down_are_loaded_when_they_are_needed(pages):
         assert all(image.get("loading") == "lazy" for image in pictures[2:]), name
 
 
+@pytest.mark.parametrize("name", [*CHAPTERS, "reference/lecture"])
+def test_figures_have_room_before_they_are_loaded(pages, name):
+    figures = pages[f"book/{name}"].select("article img[src*=_images]")
+    assert figures
+    for figure in figures:
+        drawn = (SITE / "_images" / Path(figure["src"]).name).read_text("utf-8")
+        points = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', drawn).groups()
+        pixels = [round(float(length) * 4 / 3) for length in points]
+        assert [int(figure["width"]), int(figure["height"])] == pixels
+
+
 def test_every_icon_is_there(pages):
     styles = (SITE / "_static/icons/icons.css").read_text(encoding="utf-8")
     for name, page in pages.items():
@@ -397,7 +410,7 @@ TWO_FRAMES = "new Promise(go => requestAnimationFrame(() => requestAnimationFram
 
 
 class TestInABrowser:
-    @pytest.mark.parametrize("name", [*CONTENT, "search", "genindex"])
+    @pytest.mark.parametrize("name", [*CONTENT, "search", "genindex", LISTING])
     def test_everyone_can_read_it_by_day_and_by_night(self, visit, name):
         page = visit(name)
         for theme, rules in (("light", None), ("dark", ["color-contrast"])):
@@ -443,6 +456,57 @@ class TestInABrowser:
     def test_each_chapter_opens_with_a_question_to_hear(self, visit, name):
         page = visit(f"book/{name}", width=1400, height=900)
         assert page.locator("audio").first.bounding_box()["y"] < 1.5 * 900
+
+    def test_no_cell_hides_the_shadow_at_the_edge_of_a_wide_table(self, visit):
+        page = visit("book/reference/benchmark")
+        covering = """box => [...box.querySelectorAll("table, table *")]
+          .filter((part) => !part.matches("tr > :first-child"))
+          .map(getComputedStyle)
+          .filter((style) => style.boxShadow !== "none"
+                          || style.backgroundColor !== "rgba(0, 0, 0, 0)").length"""
+        for theme in ("light", "dark"):
+            page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+            for box in page.locator(".pst-scrollable-table-container").all():
+                assert box.evaluate(covering) == 0
+
+    def test_the_magnifying_glass_is_not_on_the_words(self, visit):
+        form = visit("search").locator(".bd-search-container .bd-search")
+        glass = form.locator(".fa-magnifying-glass").bounding_box()
+        words = form.locator("input").evaluate(
+            """input => input.getBoundingClientRect().left
+              + parseFloat(getComputedStyle(input).paddingLeft)"""
+        )
+        assert glass["x"] + glass["width"] <= words
+
+    def test_figures_keep_their_shape(self, visit):
+        for figure in visit("book/02_features").locator("img.only-light").all():
+            figure.scroll_into_view_if_needed()
+            figure.evaluate("image => image.decode()")
+            stretch = figure.evaluate(
+                """({ width, height, naturalWidth, naturalHeight }) =>
+                  (width / height) / (naturalWidth / naturalHeight)"""
+            )
+            assert abs(stretch - 1) < 0.02
+
+    def test_no_word_is_broken_in_the_links_to_the_neighbours(self, visit):
+        titles = visit("book/03_gmm").locator(".prev-next-title")
+        for title in titles.all():
+            # As narrow as its longest word.
+            assert title.evaluate(
+                """title => {
+                  const word = title.parentNode.appendChild(title.cloneNode());
+                  word.style.cssText = "position: absolute; white-space: nowrap";
+                  return title.textContent.split(" ").every((text) => {
+                    word.textContent = text;
+                    return word.offsetWidth <= title.clientWidth + 1;
+                  });
+                }"""
+            )
+
+    def test_what_a_cell_prints_is_whole_on_a_phone(self, visit):
+        for name in CHAPTERS:
+            for printed in visit(f"book/{name}").locator(".stream pre").all():
+                assert printed.evaluate("box => box.scrollWidth - box.clientWidth") <= 1
 
     @pytest.mark.parametrize("name", WIDGETS)
     def test_what_moves_is_where_it_belongs(self, visit, name):

@@ -153,7 +153,8 @@ def _shift(number: int) -> float:
 
 def _score_text(name: str, scores: np.ndarray, clip: int) -> str:
     rank = 1 + int((scores > scores[clip]).sum())
-    return f"{name}: {scores[clip]:.4g} (rank {rank})"
+    # The number stays beside its word.
+    return f"{name}: {scores[clip]:.4g} (rank\N{NO-BREAK SPACE}{rank})"
 
 
 def _still(is_anomaly: np.ndarray, scores: dict[str, np.ndarray]) -> str:

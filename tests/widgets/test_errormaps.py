@@ -31,7 +31,7 @@ def test_its_colours_mean_the_same_as_in_the_other_widgets():
     page = BeautifulSoup(errormaps(FEW)._repr_html_(), "html.parser")
     scales = [scale.text for scale in page.select(".esa4-scale")]
     end = np.percentile((2 * FOUR - 1) ** 2, 99.5)
-    ends = ["-80  -10 dB", "-80  -10 dB", f"0  {end:.4g} squared error"]
+    ends = ["-80  -10 dB", "-80  -10 dB", f"0  {end:.4g}"]
     assert scales == ends
     assert (
         "Its colours end at the 99.5th percentile of the values of all clips"
@@ -78,7 +78,7 @@ def test_scales_can_be_switched(shared, fragments):
         ("ArrowUp", "common", "all clips"),
     ):
         scale.press(press)
-        shown = page.get_by_alt_text("Map of the error")
+        shown = page.get_by_alt_text("Map of the squared error")
         assert shown.get_attribute("src") == drawn[kind]["pictures"][3]
         ends = texts(page, "[data-part=maplow], [data-part=maphigh]")
         assert ends == drawn[kind]["ends"][3]

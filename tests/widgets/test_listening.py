@@ -131,7 +131,7 @@ def test_it_reveals_clip_by_clip(compared):
         assert said == [
             f"you: {rating}",
             *(
-                f"{name}: {scores[clip]:.4g} (rank {1 + (scores > scores[clip]).sum()})"
+                f"{name}: {scores[clip]:.4g} (rank\N{NO-BREAK SPACE}{1 + (scores > scores[clip]).sum()})"
                 for name, scores in SCORES.items()
             ),
         ]
@@ -139,14 +139,16 @@ def test_it_reveals_clip_by_clip(compared):
 
 def test_curves_that_coincide_are_told_apart(fragments):
     page = BeautifulSoup(
-        listening(FEW, scores=dict.fromkeys("abcdef", np.arange(4.0))).html,
+        listening(FEW, scores=dict.fromkeys("abcdefghijkl", np.arange(4.0))).html,
         "html.parser",
     )
     curves = page.select(".esa4-roc polyline[points]")
     assert len({curve["points"] for curve in curves}) == 1
     shifts = [curve["transform"] for curve in curves]
-    assert len({*shifts, "translate(0 0)"}) == 7
-    assert len({tuple(curve["class"]) for curve in curves}) == 4
+    assert len({*shifts, "translate(0 0)"}) == 13
+    assert len({tuple(curve["class"]) for curve in curves}) == 12
+    keys = page.select("tbody th .esa4-curve[class*=dashes]")
+    assert [key["class"] for key in keys] == [curve["class"] for curve in curves]
 
 
 def played_by(page, selector: str) -> list[str]:

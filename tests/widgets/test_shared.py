@@ -11,11 +11,13 @@ from inspect import getdoc, signature
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import nbformat
 import numpy as np
 import pytest
 from browser import barriers, overflow
 from bs4 import BeautifulSoup
 from jinja2 import UndefinedError
+from nbconvert import HTMLExporter
 
 import esa4_helpers
 from esa4_helpers import ClipPlayer, widgets
@@ -343,3 +345,22 @@ def test_focus_can_be_seen(show):
     assert seen == {
         (kind, "3px solid") for kind in ("button", "select", "input", "g", "svg")
     }
+
+
+def test_lists_and_tables_look_the_same_in_a_notebook(show, fragments):
+    empty, _ = HTMLExporter().from_notebook_node(nbformat.v4.new_notebook())
+    styles = re.findall("<style.*?</style>", empty, re.DOTALL)
+    output = '<div class="jp-RenderedHTMLCommon jp-RenderedHTML">'
+    page = show(*styles, output, *fragments.values(), "</div>")
+    look = """boxes => boxes.map((box) => {
+      const style = getComputedStyle(box);
+      return [style.listStyleType, style.paddingLeft, style.textAlign,
+              style.backgroundColor];
+    })"""
+    ground = "rgba(0, 0, 0, 0)"
+    lists = page.eval_on_selector_all(".esa4-tiles, .esa4-said", look)
+    names = page.eval_on_selector_all(".esa4-widget th[scope=row]", look)
+    rows = page.eval_on_selector_all(".esa4-widget tr", look)
+    assert {tuple(style[:2]) for style in lists} == {("none", "0px")}
+    assert {style[2] for style in names} == {"left"}
+    assert {style[3] for style in rows} == {ground}

@@ -22,6 +22,10 @@ from sphinx.application import Sphinx
 DATA = re.compile(r"data:((?:audio|image)/[\w.+-]+);base64,([A-Za-z0-9+/]+=*)")
 INLINE = re.compile(r"<(style|script)>\n?(.*?)</\1>\n?", re.DOTALL)
 PICTURE = re.compile(r"<img (?![^>]*\bloading=)")
+FIGURE = re.compile(r'<img (?=[^>]*\bsrc="[^"]*\b_images/([^"/]+)")(?![^>]*\bwidth=)')
+LENGTHS = re.compile(r'<svg\b[^>]*? width="([\d.]+)pt" height="([\d.]+)pt"')
+# Browsers show so many pixels a point.
+PIXELS = 4 / 3
 FORMULA = re.compile(r'class="(?:[^"]* )?math[ "]')
 # What stands at the top is seen at once.
 EAGER = 2
@@ -95,6 +99,26 @@ def move_into_files(
         )
 
 
+def keep_room_for_figures(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Say how large figures are, so that text does not move when they arrive."""
+    files = {name: Path(app.srcdir, file) for file, name in app.builder.images.items()}
+
+    def figure(match: re.Match[str]) -> str:
+        file = files[match[1]]
+        lengths = (
+            LENGTHS.search(file.read_text("utf-8")) if file.suffix == ".svg" else None
+        )
+        if lengths is None:
+            return match[0]
+        width, height = (round(PIXELS * float(length)) for length in lengths.groups())
+        return f'<img width="{width}" height="{height}" '
+
+    if "body" in context:
+        context["body"] = FIGURE.sub(figure, context["body"])
+
+
 def let_nothing_wait(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
 ) -> None:
@@ -157,5 +181,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("builder-inited", write_icons)
     # After all others, which add to the page.
     app.connect("html-page-context", move_into_files, priority=900)
+    app.connect("html-page-context", keep_room_for_figures, priority=900)
     app.connect("html-page-context", let_nothing_wait, priority=950)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
