@@ -147,8 +147,11 @@ print(f"sample rate {dataset.sr} Hz, so each clip lasts {n_samples / dataset.sr}
 # normal or not? Every training clip is normal.
 
 # %%
-for name, is_train, kind in zip(dataset.names, dataset.is_train, dataset.kinds):
-    print(f"{name:15} {'training' if is_train else 'test':9} {kind}")
+ResultTable(
+    {name: {"for": "training" if is_train else "test", "kind": kind}
+     for name, is_train, kind in zip(dataset.names, dataset.is_train, dataset.kinds)},
+    "Thirty clips", corner="clip",
+)
 
 # %% [markdown]
 # The labels are read off the *file names*. That is less harmless than it looks: these
