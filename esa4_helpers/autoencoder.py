@@ -407,7 +407,8 @@ class AutoencoderDetector(OutlierDetector):
 
         Keras can run code that a model's description asks for, so that is not read.
         """
-        state = dict(state)
+        # Files from before there was this parameter do without it.
+        state = {"network_cv": None, **state}
         keras_file = state.pop("keras_file", None)
         super().__setstate__(state)
         if keras_file is not None:
