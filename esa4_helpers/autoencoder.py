@@ -89,9 +89,12 @@ class AutoencoderDetector(OutlierDetector):
     network_cv : int, optional
         For all other networks: hold clips out of the network, too. In each of so many
         folds a copy is trained without them, for ``n_updates / network_cv`` updates, so
-        that training takes twice as long in all. Such a copy knows fewer clips, and less
-        of them: it errs on the side of too few alarms. For ``"mean"`` and ``"max"`` its
-        errors are compared with those that it makes on clips it knows.
+        that training takes twice as long in all. For ``"mean"`` and ``"max"`` a copy's
+        errors are compared with those that it makes on clips it knows, as it knows less
+        of all clips. Networks that still learn what clips have in common get too few
+        alarms that way (``"dense"`` one to two in a hundred of synthetic clips). Those
+        that are trained until they know their clips by heart can get too many: only
+        `held_out_scores` on the whole detector is proof against that.
     random_state : int
         Seed of the network and of the windows. Training sets the seeds of Python,
         numpy and Keras with it.
@@ -206,6 +209,9 @@ class AutoencoderDetector(OutlierDetector):
             delattr(self, name)
         vars(self).update(vars(fitted))
         return self
+
+    def _scores_as_a_panel(self) -> bool:
+        return self.score in _PROFILES
 
     def _set_offset(self, S: np.ndarray) -> None:
         """Learn what training clips' errors are like, and place the threshold there."""
@@ -401,7 +407,8 @@ class AutoencoderDetector(OutlierDetector):
 
         Keras can run code that a model's description asks for, so that is not read.
         """
-        state = dict(state)
+        # Files from before there was this parameter do without it.
+        state = {"network_cv": None, **state}
         keras_file = state.pop("keras_file", None)
         super().__setstate__(state)
         if keras_file is not None:

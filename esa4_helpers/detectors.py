@@ -159,6 +159,10 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
     the threshold at the end of its ``fit``.
     """
 
+    def _scores_as_a_panel(self) -> bool:
+        """Whether the unit is a standard deviation of normal samples' scores."""
+        return False
+
     def _place_threshold(self, scores: np.ndarray, *, held_out: bool) -> None:
         """Remember the training clips' anomaly scores, and go as far as they do."""
         self.normal_scores_ = scores
@@ -750,6 +754,9 @@ class PanelDetector(FeatureDetector):
         self.contamination = contamination
         self.cv = cv
 
+    def _scores_as_a_panel(self) -> bool:
+        return True
+
     def _fit(self, X: np.ndarray) -> None:
         n_parts = check_count(self.n_parts, "n_parts", at_least=1)
         if X.shape[1] % n_parts:
@@ -897,9 +904,17 @@ class PipelineWithLevel(OutlierDetector, Pipeline):
 
         Raises
         ------
-        ValueError, TypeError
+        ValueError
+            If the last step scores in another unit than `PanelDetector`, or as the steps do.
+        TypeError
             As the steps do.
         """
+        if not self[-1]._scores_as_a_panel():
+            raise ValueError(
+                "scores can be compared with that of the level only if they are in the "
+                f"unit of PanelDetector, unlike those of {self[-1]!r}: make the detector "
+                "with level=False"
+            )
         super().fit(X, y)
         self.level_ = clone(self.level).fit(X)
         both = [part[-1].normal_scores_ for part in (self, self.level_)]

@@ -61,10 +61,8 @@ _ON_ERRORS: dict[str, Callable[[int], OutlierDetector]] = {
 }
 
 
-def _with_level(
-    steps: list[tuple[str, Any]], sr: float, judge: OutlierDetector
-) -> PipelineWithLevel:
-    panel = PanelDetector(judge, cv=_FOLDS)
+def _with_level(steps: list[tuple[str, Any]], sr: float) -> PipelineWithLevel:
+    panel = PanelDetector(MahalanobisDetector(), cv=_FOLDS)
     return PipelineWithLevel(
         steps, level=Pipeline([("level", Level(sr)), ("detector", panel)])
     )
@@ -165,7 +163,6 @@ def make_detector(
         panel = PanelDetector(judge, len(BAND_PROFILE), cv=_FOLDS)
         steps = [spectrogram, ("pool", PoolOverTime(BAND_PROFILE)), ("detector", panel)]
     elif name in _ON_ERROR_PROFILES:
-        judge = MahalanobisDetector()
         steps = [spectrogram, ("detector", _ON_ERROR_PROFILES[name](seed))]
     else:
         renamed = ': "loudness" is now called "level"' if name == "loudness" else ""
@@ -173,4 +170,4 @@ def make_detector(
             f"there is no detector {name!r}{renamed}: expected one of "
             f"{', '.join(map(repr, detector_names()))}"
         )
-    return _with_level(steps, sr, judge) if level else Pipeline(steps)
+    return _with_level(steps, sr) if level else Pipeline(steps)

@@ -663,6 +663,11 @@ class TestPipelineWithLevel:
         assert 0.01 < alarms.mean() < 0.3
         np.testing.assert_array_equal(alarms, both.decision_function(new) < 0)
 
+    def test_scores_in_another_unit_are_refused(self):
+        both = self.make().set_params(detector=MahalanobisDetector(cv=5))
+        with pytest.raises(ValueError, match=r"unit of PanelDetector.*level=False"):
+            both.fit(self.noise(20))
+
     def test_a_copy_is_not_fitted_and_learns_the_same(self):
         clips, new = self.noise(20), self.noise(3, 1)
         both = self.make().fit(clips)

@@ -161,7 +161,7 @@ class TestOfNoise:
 
 @pytest.mark.parametrize("score", ["mean", "max"])
 def test_of_a_reconstruction_error_is_the_error_itself(hissing, score, monkeypatch):
-    detector, clips = hissing["interpolation"], noise(3, 1)
+    detector, clips = Pipeline(hissing["interpolation"].steps), noise(3, 1)
     monkeypatch.setattr(detector[-1], "score", score)
     cells = anomaly_map(detector, clips)
     by_frame = cells.mean(axis=1)
