@@ -23,7 +23,6 @@ from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
 import numpy as np
-from esa4_helpers.mimii import MACHINES, MODELS, SAMPLE_RATE, SNRS_DB
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import make_pipeline
@@ -47,6 +46,7 @@ from esa4_helpers import (
 )
 from esa4_helpers.datasets import DatasetError
 from esa4_helpers.evaluation import partial_auc
+from esa4_helpers.mimii import MACHINES, MODELS, SAMPLE_RATE, SNRS_DB
 
 ROWS = Path(__file__).with_name("mimii-rows.csv")
 TABLE = Path(__file__).with_name("mimii.md")

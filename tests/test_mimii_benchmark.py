@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from esa4_helpers.mimii import SAMPLE_RATE
 
 from benchmarks import mimii
 from esa4_helpers import anomaly_score, make_detector
+from esa4_helpers.mimii import SAMPLE_RATE
 
 FAN = mimii.Machine("fan", "id_00", -6)
 
