@@ -147,11 +147,11 @@ ResultTable(
 #
 # There are no labels: the input is also the target. The *loss* is the mean squared
 # difference between the two. One pass over all training clips is an *epoch*; the lecture
-# takes 100 of them, two clips at a time. This is the slowest cell of the course.
+# takes 100 of them, two clips at a time. We take 50, to save time.
 
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Training loss of the lecture's autoencoder against the epoch on a logarithmic scale. It falls steeply at first and then slowly."}}
 inputs = Z_train[..., np.newaxis]
-history = lecture_model.fit(inputs, inputs, batch_size=2, epochs=100, verbose=0)
+history = lecture_model.fit(inputs, inputs, batch_size=2, epochs=50, verbose=0)
 _ = plot_training(history.history["loss"])
 
 # %% [markdown]
@@ -230,7 +230,7 @@ Z_test = (S_test - minimum) / value_range
 print(f"input {S_train[0].size} values, code 16 values")
 
 # %% [markdown]
-# Half as many epochs are enough for this smaller network, and each is much faster.
+# The epochs of this smaller network are much faster.
 
 # %% tags=["nbval-ignore-output"]
 keras.utils.set_random_seed(0)

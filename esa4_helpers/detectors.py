@@ -883,6 +883,10 @@ class PipelineWithLevel(OutlierDetector, Pipeline):
         super().__init__(steps, memory=memory, verbose=verbose)
         self.level = level
 
+    def __getitem__(self, ind: int | str | slice) -> Any:
+        """Return a step, or some of them as a plain `Pipeline`: what it takes has no level."""
+        return Pipeline(self.steps, memory=self.memory, verbose=self.verbose)[ind]
+
     @property
     def contamination(self) -> float:
         """The last step's share of normal clips beyond the threshold."""

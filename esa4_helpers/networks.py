@@ -206,10 +206,17 @@ def build_interpolator(
     ImportError
         If Keras or TensorFlow is not installed.
 
+    Notes
+    -----
+    The paper's idea, in the layers of this package's other dense networks: between its
+    dense layers there is batch normalisation, and what comes in are standardised mel
+    bands of windows of 2048 samples. The paper scores by the mean error of prediction,
+    `make_detector` by the profile of errors and levels.
+
     References
     ----------
     Suefusa et al., "Anomalous sound detection based on interpolation deep neural
-    network", ICASSP 2020. https://doi.org/10.1109/ICASSP40776.2020.9054344
+    network", ICASSP 2020. https://arxiv.org/abs/2005.09234
 
     Examples
     --------

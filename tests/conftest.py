@@ -64,6 +64,16 @@ def course_clips(request: pytest.FixtureRequest) -> Dataset:
     return request.getfixturevalue(name)
 
 
+@pytest.fixture(scope="module")
+def eagerly() -> None:
+    """For a few updates it takes longer to compile a network than to train it."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.fixture(autouse=True)
 def _close_figures() -> None:
     yield

@@ -430,11 +430,11 @@ class TestChapter5OnTheCoursesClips:
         clips = course_clips.resampled(16000)
         train, test = clips.train.audio, clips.test.audio
         normal = ~course_clips.test.is_anomaly
-        detector = make_detector("gmm").fit(train)
+        detector = make_detector("gmm", level=False).fit(train)
         new = anomaly_score(detector, test)
         known = np.quantile(anomaly_score(detector, train), 0.9)
         assert (new[normal] > known).mean() > 0.5
-        held_out = held_out_scores(make_detector("gmm"), train)
+        held_out = held_out_scores(make_detector("gmm", level=False), train)
         threshold = conformal_threshold(held_out, 0.1)
         assert (new[normal] > threshold).mean() <= 0.2
         assert (new[~normal] > threshold).all()
@@ -481,8 +481,7 @@ class TestChapter5OnManyClips:
 
     def test_the_gamma_threshold_raises_more_than_it_was_asked_for(self, unseen):
         gamma = self.rates(unseen["gmm"], 20, gamma_threshold).mean()
-        assert gamma > self.rates(unseen["gmm"], 20).mean() + 0.02
-        assert gamma > 0.11
+        assert gamma > max(0.11, self.rates(unseen["gmm"], 20).mean() + 0.01)
 
     def test_a_threshold_from_known_clips_keeps_no_promise(self):
         """The control: what breaks the promise is known clips, not few ones."""
@@ -581,7 +580,7 @@ class TestChapter6:
             for name in ("autoencoder", "interpolation", "dense"):
                 trained[world, name] = [
                     make_detector(name, sr=cls.SR, random_state=seed)[1:]
-                    .set_params(detector__n_updates=200)
+                    .set_params(detector__n_updates=200, detector__network_cv=None)
                     .fit(S)
                     for seed in cls.SEEDS
                 ]
@@ -610,7 +609,9 @@ class TestChapter6:
             assert min(row["weak click"], row["missing click"]) > 0.95
             assert max(row["late click"], row["double click"]) < 0.7
             if name != "level":
-                assert min(row["hiss"], row["squeak"]) > 0.8
+                least = 0.9 if world == "real" else 0.7
+                assert min(row["hiss"], row["squeak"]) > least
+                assert row["squeak"] > heard[world, "level"]["squeak"] + 0.1
 
     def test_the_level_hears_hiss_and_squeak_in_recordings_only(self, worlds, heard):
         for kind in ("hiss", "squeak"):
@@ -687,7 +688,7 @@ class TestChapter6:
             alone.append(self.by_fault(judge, errors(network, normal), of_faults))
         for kind in kinds:
             whole = [row[kind] for row in by_seed[world, "autoencoder"]]
-            assert min(whole) > 0.95
+            assert min(whole) > 0.9
             assert np.mean([row[kind] for row in alone]) < np.mean(whole) - 0.03
 
     @pytest.fixture(scope="class")

@@ -663,6 +663,17 @@ class TestPipelineWithLevel:
         assert 0.01 < alarms.mean() < 0.3
         np.testing.assert_array_equal(alarms, both.decision_function(new) < 0)
 
+    def test_a_part_of_it_takes_features_and_has_no_level(self):
+        both = self.make().fit(self.noise(20))
+        first, rest = both[:1], both[1:]
+        assert type(first) is type(rest) is Pipeline
+        louder = 2 * self.noise(3, 1)
+        S = first.transform(louder)
+        np.testing.assert_array_equal(
+            rest.score_samples(S), Pipeline(both.steps).score_samples(louder)
+        )
+        assert both["pool"] is both[1] is both.named_steps["pool"]
+
     def test_scores_in_another_unit_are_refused(self):
         both = self.make().set_params(detector=MahalanobisDetector(cv=5))
         with pytest.raises(ValueError, match=r"unit of PanelDetector.*level=False"):

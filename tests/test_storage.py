@@ -34,6 +34,8 @@ from esa4_helpers import (
     save_detector,
 )
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 NAMES = detector_names()
 NETWORKS = ("autoencoder", "interpolation", "dense")
 
@@ -57,16 +59,6 @@ def judgement(detector: Pipeline) -> dict[str, np.ndarray]:
 
 def digests(detector: Pipeline) -> dict[str, str]:
     return {what: said.tobytes().hex() for what, said in judgement(detector).items()}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _eagerly() -> None:
-    """For a few updates it takes longer to compile a network than to train it."""
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="module")
