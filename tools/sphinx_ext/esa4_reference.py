@@ -35,7 +35,7 @@ SETTINGS = {
         # scikit-learn's own machinery, which it adds to every class.
         "exclude-members": ", ".join(
             f"set_{method}_request"
-            for method in ("fit", "predict", "decision_function", "transform")
+            for method in ("fit", "predict", "decision_function", "score", "transform")
         ),
     },
     # The docstrings say it in words, with shapes and units.
