@@ -282,8 +282,8 @@ def published() -> str:
     lines = [
         (
             *machine,
-            *map(number, aucs),
-            number(DCASE_2020[machine[0]][MODELS.index(machine[1])]),
+            *(f"{value:.3f}" for value in aucs),
+            f"{DCASE_2020[machine[0]][MODELS.index(machine[1])]:.3f}",
         )
         for machine, aucs in RERUN.items()
     ]
@@ -310,40 +310,39 @@ def number(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
 
 
-def notes(rows: list[Row], missing: list[Unavailable], n_seeds: int) -> str:
+def notes(rows: list[Row], missing: list[Unavailable]) -> str:
     """What must be known to read the table."""
-    spreads: dict[str, list[float]] = {}
-    for key in {(r.machine, r.model, r.snr_db, r.level, r.detector) for r in rows}:
-        *_, name = key
-        aucs = [
-            r.auc
-            for r in rows
-            if (r.machine, r.model, r.snr_db, r.level, r.detector) == key
-        ]
-        if len(aucs) > 1:
-            spreads.setdefault(name, []).append(stdev(aucs))
-    luck = ", ".join(
-        f"{name} {fmean(spreads[name]):.3f}"
-        for name in all_detectors()
-        if name in spreads
-    )
-    sizes = {(r.n_train, r.n_normal, r.n_abnormal) for r in rows}
+    sizes = sorted({(r.n_train, r.n_normal, r.n_abnormal) for r in rows})
     clips = "; ".join(
-        f"{a} to train on, {b} normal and {c} abnormal ones to test"
-        for a, b, c in sorted(sizes)
+        f"{train} to train on, {normal} normal and {abnormal} abnormal ones to test"
+        for train, normal, abnormal in sizes
     )
     texts = [
         f"Clips of each machine: {clips}. With fewer than {FEW} training clips, normal "
         "clips are dealt into five folds, and each is scored by a detector that has not "
         "heard it.",
-        f"Seeds: {n_seeds} for what depends on them; the AUC is their mean. Standard "
-        f"deviation over the seeds, averaged over machines: {luck or 'not measured'}.",
+        f"The AUC is the mean over the seeds. {luck(rows)}",
         f"Measured on: {computer()}.",
     ]
     if missing:
         names = ", ".join(str(one.machine) for one in sorted(missing))
         texts.append(f"Not measured, as their clips could not be had: {names}.")
     return "\n\n".join(texts)
+
+
+def luck(rows: list[Row]) -> str:
+    """How many seeds there were, and how much they matter."""
+    aucs: dict[str, dict[tuple, list[float]]] = {}
+    for row in rows:
+        case = row.machine, row.model, row.snr_db, row.level
+        aucs.setdefault(row.detector, {}).setdefault(case, []).append(row.auc)
+    said = []
+    for name in (name for name in all_detectors() if name in aucs):
+        n_seeds = max(map(len, aucs[name].values()))
+        if n_seeds > 1:
+            spread = fmean(stdev(of) for of in aucs[name].values() if len(of) > 1)
+            said.append(f"{name} had {n_seeds} (standard deviation {spread:.3f})")
+    return f"Of these, {', '.join(said)}; all others had one." if said else ""
 
 
 def positive(text: str) -> int:
@@ -407,7 +406,7 @@ def main(arguments: list[str] | None = None) -> None:
     if not rows:
         sys.exit("no machine could be measured")
     text = (
-        f"{table(rows)}\n\n{notes(rows, missing, options.seeds)}\n\n"
+        f"{table(rows)}\n\n{notes(rows, missing)}\n\n"
         "What others have published, measured on all clips of each machine: AUC of the "
         "baseline of MIMII's authors at three noise levels, run anew by a third party "
         "([yachuchi/mimii](https://github.com/yachuchi/mimii)), and of the "

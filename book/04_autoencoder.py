@@ -147,11 +147,11 @@ ResultTable(
 #
 # There are no labels: the input is also the target. The *loss* is the mean squared
 # difference between the two. One pass over all training clips is an *epoch*; the lecture
-# takes 100 of them, two clips at a time. We take 50, to save time.
+# takes 100 of them, two clips at a time. We take 30, to save time.
 
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Training loss of the lecture's autoencoder against the epoch on a logarithmic scale. It falls steeply at first and then slowly."}}
 inputs = Z_train[..., np.newaxis]
-history = lecture_model.fit(inputs, inputs, batch_size=2, epochs=50, verbose=0)
+history = lecture_model.fit(inputs, inputs, batch_size=2, epochs=30, verbose=0)
 _ = plot_training(history.history["loss"])
 
 # %% [markdown]
@@ -450,8 +450,8 @@ found = {"no network": {"mean error": [row["AUC, mean error"]], "errors": [row["
 for network, code_size in {"bottleneck": 16, "interpolation": 16, "dense": 8}.items():
     of = found[network] = {"mean error": [], "errors": [], "errors and levels": []}
     for seed in range(5):
-        detector = AutoencoderDetector(network, code_size=code_size, random_state=seed)
-        detector.fit(S_train)
+        detector = AutoencoderDetector(
+            network, code_size=code_size, n_updates=100, random_state=seed).fit(S_train)
         row = judge(*(detector.error_map(S) for S in (S_train, S_test)))
         of["mean error"].append(row["AUC, mean error"])
         of["errors"].append(row["AUC, profile"])

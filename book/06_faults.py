@@ -214,7 +214,7 @@ ResultTable(rows, "RMS level in dB", corner="clips", formats=".1f")
 # ## With a network, five times
 #
 # Now the networks of [chapter 4](04_autoencoder.ipynb). Their result depends on the seed, so each
-# is trained with five. To have time for that, each gets 200 updates (the recipes train
+# is trained with five. To have time for that, each gets 100 updates (the recipes train
 # *interpolation* and *dense* for longer) and sets no threshold, for which it would be trained twice
 # more, on halves of the clips (`network_cv`). A pipeline can be sliced like a list: `[:1]` is its first
 # step, which computes spectrograms and is needed once.
@@ -224,7 +224,7 @@ def train_five(name, known):
     networks = []
     for seed in range(5):
         network = make_detector(name, sr=sr, random_state=seed)[1:]
-        network.set_params(detector__n_updates=200, detector__network_cv=None)
+        network.set_params(detector__n_updates=100, detector__network_cv=None)
         networks.append(network.fit(known))
     return networks
 

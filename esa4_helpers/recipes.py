@@ -54,7 +54,7 @@ _ON_ERRORS: dict[str, Callable[[int], OutlierDetector]] = {
         "dense",
         "mean",
         code_size=8,
-        n_updates=500,
+        n_updates=300,
         network_cv=_NETWORK_FOLDS,
         random_state=seed,
     ),
@@ -109,7 +109,7 @@ def make_detector(
         such a profile of the levels and of a network's errors. ``"dense"`` is like the
         baseline of the DCASE challenges, a dense autoencoder and its mean error, for
         comparison; it differs by standardised bands, windows of 2048 samples, 5 frames,
-        random excerpts and 500 updates. The last three need TensorFlow.
+        random excerpts and 300 updates. The last three need TensorFlow.
     sr : float
         Sample rate of the clips, in Hz.
     random_state : int

@@ -145,7 +145,7 @@ class TestTable:
         assert ["", "fan", "id_00", "-6", "same RMS", "0.70", ""] in lines
         assert ["", "mean of 2", "", "", "same RMS", "0.80", ""] in lines
         assert ["", "mean of 1", "", "", "as recorded", "1.00", ""] in lines
-        assert "gmm 0.141" in mimii.notes(rows, [], 2)
+        assert "gmm had 2 (standard deviation 0.141)" in mimii.notes(rows, [])
 
     def test_published_values_are_of_all_sixteen_machines(self):
         lines = mimii.published().splitlines()
