@@ -55,7 +55,7 @@ ClipQuiz(test, "In which one is something wrong?", clips=pair, gain_db=18,
 
 # %% [markdown]
 # Can a computer notice, too, if all it has ever heard is the valve in good health? That is
-# *acoustic anomaly detection*, and this course builds two detectors that do it. In this
+# *acoustic anomaly detection*, and this course builds detectors that do it. In this
 # chapter we get the recordings and use our own ears and eyes before any machine learning.
 #
 # **What you will learn**

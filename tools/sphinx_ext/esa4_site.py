@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from pathlib import Path
 from typing import Any
 
+from jupyter_cache import get_cache
+from jupyter_cache.executors import load_executor
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
@@ -42,6 +45,22 @@ def configure(app: Sphinx, config: Config) -> None:
         config.html_theme_options["announcement"] = BANNER
 
 
+def run_chapters(app: Sphinx) -> None:
+    """Run the chapters that lack results, as many at a time as there are cores."""
+    # MyST-NB runs one after the other. What fails here it runs again, and reports.
+    chapters = [*map(str, sorted(Path(app.srcdir).glob("book/[0-9]*.ipynb")))]
+    if chapters and app.builder.format == "html":
+        cache = get_cache(app.config.nb_execution_cache_path)
+        for chapter in chapters:
+            cache.add_nb_to_project(chapter)
+        # Threads of a matrix product would wait for those of another chapter.
+        for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+            os.environ.setdefault(variable, "1")
+        executor = load_executor("local-parallel", cache, logging.getLogger(__name__))
+        timeout = app.config.nb_execution_timeout
+        executor.run_and_cache(filter_uris=chapters, timeout=timeout)
+
+
 def leave_out_thebe(app: Sphinx) -> None:
     """Cells are not run in the page, and the theme would add its script twice."""
     for listeners in app.events.listeners.values():
@@ -68,6 +87,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the functions above to Sphinx."""
     app.connect("config-inited", configure, priority=100)
     app.connect("builder-inited", leave_out_thebe)
+    app.connect("builder-inited", run_chapters)
     # After the theme, which adds the buttons at the default priority.
     app.connect("html-page-context", offer_colab, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
