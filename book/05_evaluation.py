@@ -350,7 +350,7 @@ fewer = {n: false_alarm_rates(unseen["gmm"], n, conformal_threshold) for n in (2
 # %% mystnb={"image": {"alt": "Two histograms of the share of false alarms over 1000 draws of calibration clips. With 20 clips it is wide and lopsided, from none to more than a quarter; with 100 it is narrower. A line marks the 10 percent that were promised; a good part of both histograms lies to the right of it."}}
 figure, axes = plt.subplots(1, 2, figsize=(8, 3), sharex=True, sharey=True)
 for ax, (n, values) in zip(axes, fewer.items()):
-    ax.hist(100 * values, bins=np.arange(0, 40, 2), color="#56B4E9", edgecolor="white")
+    ax.hist(100 * values, bins=np.arange(0, 40, 2), color="#56B4E9", rwidth=0.9)
     ax.axvline(10, color="#D55E00", linestyle="--", label="promised")
     ax.set(xlabel="false alarms (%)", ylabel="draws", title=f"gmm, {n} calibration clips")
 _ = ax.legend()

@@ -27,6 +27,8 @@ LENGTHS = re.compile(r'<svg\b[^>]*? width="([\d.]+)pt" height="([\d.]+)pt"')
 # Browsers show so many pixels a point.
 PIXELS = 4 / 3
 FORMULA = re.compile(r'class="(?:[^"]* )?math[ "]')
+# The search has scripts of its own, which wait for nothing and need these.
+FOR_SEARCH = ("documentation_options", "doctools", "sphinx_highlight")
 # What stands at the top is seen at once.
 EAGER = 2
 
@@ -136,8 +138,8 @@ def let_nothing_wait(
     ]
     for script in scripts:
         if script.filename and "async" not in script.attributes:
-            # The search has scripts of its own, which wait for nothing and need these.
-            script.attributes["defer"] = None if page == "search" else "defer"
+            needed = page == "search" and any(n in script.filename for n in FOR_SEARCH)
+            script.attributes["defer"] = None if needed else "defer"
 
 
 def write_icons(app: Sphinx) -> None:
