@@ -87,6 +87,7 @@ mimii: $(INSTALLED)
 
 test-colab: $(INSTALLED)
 	@$(CHOOSE_CLIPS); \
+	export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1; \
 	$(BIN)/python tools/try_colab.py
 
 links: $(FOR_SITE)
