@@ -30,7 +30,7 @@ from tabulate import tabulate
 from tqdm import tqdm
 
 import esa4_helpers
-from benchmarks.run import is_network
+from benchmarks.run import is_network, positive
 from benchmarks.run import machine as computer
 from esa4_helpers import (
     Dataset,
@@ -343,13 +343,6 @@ def luck(rows: list[Row]) -> str:
             spread = fmean(stdev(of) for of in aucs[name].values() if len(of) > 1)
             said.append(f"{name} had {n_seeds} (standard deviation {spread:.3f})")
     return f"Of these, {', '.join(said)}; all others had one." if said else ""
-
-
-def positive(text: str) -> int:
-    """A whole number above zero, for argparse."""
-    if (value := int(text)) < 1:
-        raise ValueError
-    return value
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
