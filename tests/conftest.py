@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import matplotlib
 
@@ -55,6 +56,16 @@ def mimii_machines() -> dict[str, Dataset]:
     if not os.environ.get("ESA4_MIMII"):
         pytest.skip("ESA4_MIMII names no folder with the clips of other machines")
     return load_machines("mimii")
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch) -> Path:
+    """An empty folder for downloads, and no other setting."""
+    for name in [name for name in os.environ if name.startswith("ESA4_")]:
+        monkeypatch.delenv(name)
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("ESA4_DATA_HOME", str(folder))
+    return folder
 
 
 @pytest.fixture(params=["anomaly_mini", "synthetic"])

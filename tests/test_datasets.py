@@ -21,7 +21,6 @@ from esa4_helpers import Dataset, datasets, load_dataset, make_synthetic_dataset
 from esa4_helpers.datasets import DatasetError, DatasetUnreachableError, fetch_archive
 from esa4_helpers.synthesis import ANOMALY_KINDS
 
-SETTINGS = ("ESA4_DATASET", "ESA4_DATA_HOME", "ESA4_ARCHIVE")
 WAYS_OUT = r"internet.*ESA4_ARCHIVE=.*ESA4_DATA_HOME=.*ESA4_DATASET=synthetic"
 
 
@@ -61,16 +60,6 @@ class Upstream:
     def stop(self) -> None:
         self.server.shutdown()
         self.server.server_close()
-
-
-@pytest.fixture
-def cache(tmp_path, monkeypatch) -> Path:
-    """An empty folder for downloads, and no other setting."""
-    for name in SETTINGS:
-        monkeypatch.delenv(name, raising=False)
-    folder = tmp_path / "cache"
-    monkeypatch.setenv("ESA4_DATA_HOME", str(folder))
-    return folder
 
 
 @pytest.fixture

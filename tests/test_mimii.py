@@ -23,7 +23,9 @@ from esa4_helpers import load_mimii, mimii
 from esa4_helpers.datasets import DatasetError, DatasetUnreachableError
 from esa4_helpers.mimii import mimii_folder
 
-SETTINGS = ("ESA4_MIMII", "ESA4_MIMII_URL", "ESA4_DATA_HOME")
+# No setting of the computer that the tests run on.
+pytestmark = pytest.mark.usefixtures("cache")
+
 WAYS_OUT = (
     r"(?s:.*)internet(?s:.*)fetch -6_dB_fan\.zip(?s:.*)ESA4_MIMII=(?s:.*)"
     r"ESA4_MIMII_URL=(?s:.*)ESA4_DATA_HOME=(?s:.*)make_synthetic_dataset"
@@ -157,16 +159,6 @@ class Server:
     def stop(self) -> None:
         self.server.shutdown()
         self.server.server_close()
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch) -> Path:
-    """An empty folder for downloads, and no other setting."""
-    for name in SETTINGS:
-        monkeypatch.delenv(name, raising=False)
-    folder = tmp_path / "cache"
-    monkeypatch.setenv("ESA4_DATA_HOME", str(folder))
-    return folder
 
 
 @pytest.fixture
