@@ -54,10 +54,13 @@ site: $(FOR_SITE)
 	echo && echo "Open this page: $$PWD/_build/html/index.html"
 
 # Several tests run at a time, so threads of a matrix product would wait for each other.
+ONE_THREAD = export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 \
+	TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
+
 # The chapters come first: the site that is tested then shows the results of that run.
 test: $(INSTALLED) lint
 	@$(CHOOSE_CLIPS); \
-	export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1; \
+	$(ONE_THREAD); \
 	$(BIN)/pytest -n 2 -rs book && \
 	$(BIN)/pytest -n 2 -rs $(COVERAGE)
 
@@ -87,7 +90,7 @@ mimii: $(INSTALLED)
 
 test-colab: $(INSTALLED)
 	@$(CHOOSE_CLIPS); \
-	export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1; \
+	$(ONE_THREAD); \
 	$(BIN)/python tools/try_colab.py
 
 links: $(FOR_SITE)
