@@ -46,7 +46,7 @@ help:
 	@echo "make mimii       measure all detectors on MIMII's machines (ESA4_MIMII, OPTIONS=)"
 	@echo "make test-colab  run the course with Google Colab's versions"
 	@echo "make links       ask whether all addresses on the web still answer"
-	@echo "make clean       remove all that the above have made"
+	@echo "make clean       remove what was installed and built; grades and tables stay"
 
 site: $(FOR_SITE)
 	@$(CHOOSE_CLIPS); \

@@ -16,7 +16,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
-from functools import partial
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
 from statistics import fmean, stdev
@@ -188,6 +188,7 @@ def same_rms(audio: np.ndarray) -> np.ndarray:
     return (audio / np.abs(audio).max()).astype(np.float32)
 
 
+@cache
 def code() -> str:
     """Name the state of the package, on which all results depend."""
     digest = hashlib.sha256()

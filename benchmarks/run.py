@@ -39,7 +39,6 @@ from esa4_helpers import (
     make_detector,
 )
 from esa4_helpers.datasets import DatasetError
-from esa4_helpers.detectors import PipelineWithLevel
 
 RESULTS = Path(__file__).with_name("results.md")
 SEEDS = 10
@@ -69,7 +68,7 @@ class Method(NamedTuple):
 class BesideLevel:
     """The second half of a pipeline that hears the level: it takes features and audio."""
 
-    def __init__(self, pipeline: PipelineWithLevel) -> None:
+    def __init__(self, pipeline: Pipeline) -> None:
         self.parts = pipeline[-1], pipeline.level
 
     def fit(self, X: tuple[np.ndarray, np.ndarray]) -> BesideLevel:
@@ -127,7 +126,7 @@ def make_method(name: str, seed: int, epochs: int) -> Method:
     if is_network(name):
         n_updates = detector.n_updates * epochs // lecture.EPOCHS
         detector.set_params(n_updates=max(1, n_updates))
-    if isinstance(pipeline, PipelineWithLevel):
+    if "level" in pipeline.get_params(deep=False):
         return Method(
             lambda dataset: course_features(dataset, steps, with_audio=True),
             BesideLevel(pipeline),

@@ -169,8 +169,8 @@ five_numbers(scores)
 # %% [markdown]
 # Look at the interval of a perfect ranking. Its upper end is 1, as it must be, but its lower
 # end is far below: **ten clips can't tell a perfect detector from a decent one.** (A popular
-# recipe, the *bootstrap*, draws clips again and again with replacement and looks at how the
-# AUC varies. With a perfect ranking every draw is perfect, too, and the recipe claims an
+# procedure, the *bootstrap*, draws clips again and again with replacement and looks at how the
+# AUC varies. With a perfect ranking every draw is perfect, too, and the procedure claims an
 # interval from 1 to 1. This is why the package uses another one, see `auc_interval`.)
 #
 # How many clips would it take? For perfect rankings of ever more clips:

@@ -451,7 +451,7 @@ ResultTable({kind: {
 # the **gmm** with a conformal threshold. It hears all that is added or lost band by band, in
 # recordings as in synthetic clips, its alarms keep their promise on average, it needs no
 # network, and its map puts a squeak where it is. We would set the **level** beside it, which
-# costs nothing and shows how much of the result is the loudness of a recording. A network
+# costs nothing and shows how much of the result is the level of a recording. A network
 # would have to show first, on faults of *our* machine and with several seeds, what it
 # adds; on these clips it adds too little to rely on. For the rhythm we would build something
 # else.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib
@@ -11,6 +12,7 @@ matplotlib.use("agg")
 
 import matplotlib.pyplot as plt
 import pytest
+from common import eager_tensorflow
 
 from esa4_helpers import (
     Dataset,
@@ -68,7 +70,7 @@ def cache(tmp_path, monkeypatch) -> Path:
     return folder
 
 
-@pytest.fixture(params=["anomaly_mini", "synthetic"])
+@pytest.fixture(scope="class", params=["anomaly_mini", "synthetic"])
 def course_clips(request: pytest.FixtureRequest) -> Dataset:
     """Each data set in turn on which the course must tell its story."""
     name = "recordings" if request.param == "anomaly_mini" else request.param
@@ -76,13 +78,10 @@ def course_clips(request: pytest.FixtureRequest) -> Dataset:
 
 
 @pytest.fixture(scope="module")
-def eagerly() -> None:
-    """For a few updates it takes longer to compile a network than to train it."""
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+def eagerly() -> Iterator[None]:
+    """Let no network be compiled in a whole file."""
+    with eager_tensorflow():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from common import eager_tensorflow
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
@@ -67,13 +69,9 @@ def trained(fitted, request: pytest.FixtureRequest) -> AutoencoderDetector:
 
 
 @pytest.fixture
-def _eagerly() -> None:
-    """For a few updates it takes longer to compile a network than to train it."""
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+def _eagerly() -> Iterator[None]:
+    with eager_tensorflow():
+        yield
 
 
 class TestTraining:

@@ -310,21 +310,14 @@ class TestChapter3:
         assert auc(course_clips.test.is_anomaly, scores) > 0.95
 
 
-@pytest.fixture(scope="class", params=["anomaly_mini", "synthetic"])
-def both(request: pytest.FixtureRequest) -> Dataset:
-    """Each of the course's data sets, for a whole class of tests."""
-    name = "recordings" if request.param == "anomaly_mini" else request.param
-    return request.getfixturevalue(name)
-
-
 class TestChapter4:
     @pytest.fixture(scope="class")
     @classmethod
-    def rebuilt(cls, both) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def rebuilt(cls, course_clips) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Labels of the test clips, and error maps of training and test clips."""
         import keras
 
-        S_train, S_test = at_16_khz(both)
+        S_train, S_test = at_16_khz(course_clips)
         minimum, value_range = S_train.min(), np.ptp(S_train)
         Z_train = (S_train - minimum) / value_range
         keras.utils.set_random_seed(0)
@@ -333,7 +326,7 @@ class TestChapter4:
         model.fit(inputs, inputs, batch_size=2, epochs=50, verbose=0)
         Z_test = (S_test - minimum) / value_range
         errors = (reconstruction_error(model, Z) for Z in (Z_train, Z_test))
-        return (both.test.is_anomaly, *errors)
+        return (course_clips.test.is_anomaly, *errors)
 
     def test_the_error_is_worse_than_guessing_on_average_and_at_its_worst(
         self, rebuilt
@@ -347,18 +340,18 @@ class TestChapter4:
         model = GMMDetector(1).fit(np.log(known.mean(axis=2)))
         assert auc(labels, anomaly_score(model, np.log(errors.mean(axis=2)))) >= 0.8
 
-    def test_the_error_sits_on_the_clicks(self, both, rebuilt):
-        level = at_16_khz(both)[0][:, -40:].mean(axis=1)
+    def test_the_error_sits_on_the_clicks(self, course_clips, rebuilt):
+        level = at_16_khz(course_clips)[0][:, -40:].mean(axis=1)
         on_click = level > np.quantile(level, 0.95)
         by_frame = rebuilt[1].mean(axis=1)
         assert by_frame[on_click].mean() > 3 * by_frame[~on_click].mean()
 
     def test_the_average_spectrum_does_what_the_trained_network_does(
-        self, both, rebuilt
+        self, course_clips, rebuilt
     ):
         """The control: whatever it does as well is not the network's merit."""
         labels, trained, _ = rebuilt
-        S_train, S_test = at_16_khz(both)
+        S_train, S_test = at_16_khz(course_clips)
         Z_train, Z_test = (
             (S - S_train.min()) / np.ptp(S_train) for S in (S_train, S_test)
         )
@@ -372,10 +365,10 @@ class TestChapter4:
         model = GMMDetector(1).fit(np.log(known.mean(axis=2)))
         assert auc(labels, anomaly_score(model, np.log(new.mean(axis=2)))) == 1
 
-    def test_an_untrained_network_rebuilds_far_worse(self, both, rebuilt):
+    def test_an_untrained_network_rebuilds_far_worse(self, course_clips, rebuilt):
         import keras
 
-        S_train, _ = at_16_khz(both)
+        S_train, _ = at_16_khz(course_clips)
         Z_train = (S_train - S_train.min()) / np.ptp(S_train)
         keras.utils.set_random_seed(0)
         untrained = build_autoencoder(*S_train.shape[1:], code_size=16)
@@ -383,10 +376,10 @@ class TestChapter4:
         assert rebuilt[1].mean() < 0.1 * error
 
     @pytest.mark.parametrize("network", ["bottleneck", "interpolation", "dense"])
-    def test_errors_alone_do_no_better_than_no_network(self, both, network):
+    def test_errors_alone_do_no_better_than_no_network(self, course_clips, network):
         """Nor do they worse than the mean error; nbval holds it for all seeds."""
-        S_train, S_test = at_16_khz(both)
-        labels = both.test.is_anomaly
+        S_train, S_test = at_16_khz(course_clips)
+        labels = course_clips.test.is_anomaly
 
         def by_profile(known: np.ndarray, new: np.ndarray) -> float:
             density = GMMDetector(1).fit(np.log(known.mean(axis=2)))

@@ -4,6 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from common import pairs_won
 from scipy.stats import gamma, hypergeom, kstest, mannwhitneyu, norm, rankdata
 
 from esa4_helpers import (
@@ -26,12 +27,6 @@ from esa4_helpers.evaluation import (
 
 LABELS = np.array([0, 0, 0, 0, 0, 1, 1, 1, 1, 1])
 RNG = np.random.default_rng(0)
-
-
-def pairs_won(labels: np.ndarray, scores: np.ndarray) -> float:
-    """AUC by its definition: compare every anomaly with every normal clip."""
-    difference = scores[labels == 1][:, np.newaxis] - scores[labels == 0]
-    return np.mean((difference > 0) + 0.5 * (difference == 0))
 
 
 def lowest_share(expected: float, n_draws: int) -> float:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import librosa
 import numpy as np
 import pytest
+from common import eager_tensorflow, pairs_won
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 
@@ -63,13 +64,8 @@ def name(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def hissing() -> dict[str, Pipeline]:
     """Detectors that know nothing but steady noise."""
-    import tensorflow as tf
-
-    # For a few updates it takes longer to compile a network than to train it.
-    tf.config.run_functions_eagerly(True)
-    detectors = {name: fitted_to(noise(24), name, 2) for name in NAMES}
-    tf.config.run_functions_eagerly(False)
-    return detectors
+    with eager_tensorflow():
+        return {name: fitted_to(noise(24), name, 2) for name in NAMES}
 
 
 @pytest.fixture(scope="module")
@@ -198,12 +194,6 @@ def test_asking_before_fitting_is_refused(name):
 def test_clips_of_another_length_are_refused(hissing, name):
     with pytest.raises(ValueError, match="have 4000 samples.*had 8000"):
         anomaly_map(hissing[name], noise(2)[:, :4000])
-
-
-def pairs_won(labels: np.ndarray, scores: np.ndarray) -> float:
-    """AUC by its definition: compare every anomaly with every normal clip."""
-    difference = scores[labels == 1][:, np.newaxis] - scores[labels == 0]
-    return np.mean((difference > 0) + 0.5 * (difference == 0))
 
 
 def mask_of(kind: str, seed: int, sr: int = SR) -> np.ndarray:

@@ -25,6 +25,7 @@ from typing import Any
 
 import nbformat
 import numpy as np
+from notebooks import repository_url
 
 from esa4_helpers import load_dataset
 
@@ -48,11 +49,11 @@ PRETEND = (
 
 SCORING = """
 import json
-from esa4_helpers import anomaly_score, load_dataset, make_detector
+from esa4_helpers import anomaly_score, detector_names, load_dataset, make_detector
 
 clips = load_dataset().resampled(16000)
 scores = {}
-for name in ("level", "gmm", "mahalanobis", "knn", "autoencoder"):
+for name in detector_names():
     detector = make_detector(name).fit(clips.train.audio)
     scores[name] = anomaly_score(detector, clips.test.audio).tolist()
 print(json.dumps(scores))
@@ -139,12 +140,10 @@ def installed(environment: Path) -> dict[str, str]:
 
 def execute(notebook: Path, environment: Path, repository: Path) -> None:
     """Run a notebook; its set-up cell installs from the snapshot, not from GitHub."""
-    config = (ROOT / "_config.yml").read_text(encoding="utf-8")
-    url = re.search(r"^  url: (\S+)", config, re.MULTILINE)[1]
     variables = os.environ | {
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": f"url.file://{repository}.insteadOf",
-        "GIT_CONFIG_VALUE_0": url,
+        "GIT_CONFIG_VALUE_0": repository_url(),
     }
     run(
         environment / "bin" / "jupyter",

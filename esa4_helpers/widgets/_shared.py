@@ -158,7 +158,8 @@ def address(content: bytes, kind: str) -> str:
 
 def encode_sound(clip: np.ndarray, sr: float, name: str, gain_db: float) -> bytes:
     """Turn a clip up and into an MP3, unless that would distort it."""
-    clip = clip.astype(np.float64) * 10.0 ** (check_number(gain_db, "gain_db") / 20.0)
+    gain = librosa.db_to_amplitude(check_number(gain_db, "gain_db"))
+    clip = clip.astype(np.float64) * gain
     if np.abs(clip).max() > 1:
         raise ValueError(
             f"the clip {name!r} reaches {np.abs(clip).max():.2f} at a gain of "
@@ -182,9 +183,12 @@ def sound_data(dataset: Dataset, gain_db: float) -> dict[str, Any]:
     }
 
 
-def spectrogram_pictures(dataset: Dataset) -> list[str]:
-    heard = resampled(dataset.audio.astype(np.float64), dataset.sr)
-    return map_pictures(log_mel_spectrogram(heard, SOUND_SR, n_mels=_N_MELS), *DB_RANGE)
+def spectrogram_pictures(
+    audio: np.ndarray, sr: float, n_mels: int = _N_MELS, hop_length: int = 512
+) -> list[str]:
+    heard = resampled(audio.astype(np.float64), sr)
+    S = log_mel_spectrogram(heard, SOUND_SR, n_mels=n_mels, hop_length=hop_length)
+    return map_pictures(S, *DB_RANGE)
 
 
 def map_pictures(maps: np.ndarray, low: float, high: float) -> list[str]:

@@ -109,7 +109,7 @@ class ThresholdExplorer(Widget):
         maps = _check_maps({} if maps is None else maps, scores, len(dataset))
         named = _check_thresholds({} if thresholds is None else thresholds, scores)
         scores = _imperfect_first(dataset.is_anomaly, scores)
-        pictures = spectrogram_pictures(dataset)
+        pictures = spectrogram_pictures(dataset.audio, dataset.sr)
         axes = {
             detector: _Axis(dataset.is_anomaly, values, named.get(detector, {}))
             for detector, values in scores.items()

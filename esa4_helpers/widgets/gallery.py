@@ -81,7 +81,7 @@ class ClipGallery(Widget):
             groups=_groups(dataset),
             is_anomaly=dataset.is_anomaly.tolist(),
             sort_options=["name", *(f"{key} (low to high)" for key in keys)],
-            pictures=spectrogram_pictures(dataset),
+            pictures=spectrogram_pictures(dataset.audio, dataset.sr),
             db_range=DB_RANGE,
             data=data,
         )

@@ -96,7 +96,7 @@ class ListeningTest(Widget):
             "duration": train_sounds["duration"],
             "sounds": train_sounds["sounds"] + test_sounds["sounds"],
             "is_anomaly": test.is_anomaly.tolist(),
-            "pictures": spectrogram_pictures(test),
+            "pictures": spectrogram_pictures(test.audio, test.sr),
             "scores": [
                 [_score_text(name, values, clip) for name, values in scores.items()]
                 for clip in range(len(test))

@@ -5,22 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from string import ascii_uppercase
 
-import numpy as np
-
 from .._checks import check_count
 from ..datasets import Dataset
-from ..features import log_mel_spectrogram
 from ._shared import (
     DB_RANGE,
-    SOUND_SR,
     Widget,
     address,
     check_dataset,
     check_id,
     encode_sound,
-    map_pictures,
     render,
-    resampled,
+    spectrogram_pictures,
 )
 
 
@@ -91,7 +86,10 @@ class ClipQuiz(Widget):
             letters=ascii_uppercase[: len(chosen)],
             kinds=dataset.kinds[chosen],
             sounds=[address(sound, "audio/mpeg") for sound in sounds],
-            pictures=_pictures(dataset.audio[chosen], dataset.sr),
+            # Finer ones than in other widgets, as they are shown larger.
+            pictures=spectrogram_pictures(
+                dataset.audio[chosen], dataset.sr, n_mels=128, hop_length=256
+            ),
             db_range=DB_RANGE,
             data={"duration": dataset.audio.shape[1] / dataset.sr},
         )
@@ -108,10 +106,3 @@ def _check_clips(clips: Sequence[int] | None, n_clips: int) -> list[int]:
     if max(chosen) >= n_clips:
         raise ValueError(f"clips names {max(chosen)}, of {n_clips} clips")
     return chosen
-
-
-def _pictures(audio: np.ndarray, sr: float) -> list[str]:
-    """Finer ones than in other widgets, as they are shown larger."""
-    heard = resampled(audio.astype(np.float64), sr)
-    S = log_mel_spectrogram(heard, SOUND_SR, n_mels=128, hop_length=256)
-    return map_pictures(S, *DB_RANGE)

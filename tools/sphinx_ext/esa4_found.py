@@ -6,7 +6,7 @@ import posixpath
 import re
 import textwrap
 from collections.abc import Callable, Iterator
-from html import escape, unescape
+from html import unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,17 +16,12 @@ from docutils import nodes
 from matplotlib.figure import Figure
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx_ext._parts import render
 
 # Of a description, in characters.
 LENGTH = 200
 VIEWPORT = re.compile(r'<meta [^>]*name="viewport"[^>]*>')
 CARD = "_static/card.png"
-LOST = """\
-<h1>Page not found</h1>
-<p>There is no page at this address; it may have moved. <a href="{start}">Start at the
-front page</a>, choose a page from the list, or <a href="{search}">search the course</a>.
-</p>
-"""
 # An address in an attribute, unless it is a whole one or leads to the page itself.
 ADDRESS = re.compile(r'( (?:href|src|action)=")((?![a-z]+:|#|/)[^"]+)')
 
@@ -56,27 +51,28 @@ def describe(
     site = app.config.html_title
     title = unescape(re.sub("<.*?>", "", context.get("title") or page))
     description = first_sentences(doctree) or f"{title}: a page of {site}"
-    tags = {
-        'name="description"': description,
-        'name="twitter:card"': "summary_large_image",
-        'property="og:title"': title,
-        'property="og:description"': description,
-        'property="og:type"': "website",
-        'property="og:url"': context["pageurl"],
-        'property="og:site_name"': site,
-        'property="og:image"': app.config.html_baseurl + CARD,
-        'property="og:image:alt"': "A signal of regular clicks, of which one is missing",
-    }
-    lines = [f'<meta {tag} content="{escape(text)}">' for tag, text in tags.items()]
+    tags = render(
+        "meta.html",
+        named={"description": description, "twitter:card": "summary_large_image"},
+        shared={
+            "og:title": title,
+            "og:description": description,
+            "og:type": "website",
+            "og:url": context["pageurl"],
+            "og:site_name": site,
+            "og:image": app.config.html_baseurl + CARD,
+            "og:image:alt": "A signal of regular clicks, of which one is missing",
+        },
+    )
     # Sphinx itself says how wide a page is, and lets docutils say it again.
     once = VIEWPORT.sub("", context.get("metatags") or "")
-    context["metatags"] = "\n".join([once, *lines])
+    context["metatags"] = f"{once}\n{tags}"
 
 
 def page_for_the_lost(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
     """Say what can be done where there is no page."""
     uri = app.builder.get_target_uri
-    body = LOST.format(start=uri(app.config.root_doc), search=uri("search"))
+    body = render("lost.html", start=uri(app.config.root_doc), search=uri("search"))
     yield "404", {"title": "Page not found", "body": body}, "page.html"
 
 
@@ -104,15 +100,10 @@ def write_front_door(app: Sphinx) -> None:
 def write_sitemap(app: Sphinx) -> None:
     """List all pages that were written by hand."""
     addresses = [
-        f"<url><loc>{app.config.html_baseurl}{app.builder.get_target_uri(page)}</loc></url>"
+        app.config.html_baseurl + app.builder.get_target_uri(page)
         for page in sorted(app.env.found_docs)
     ]
-    sitemap = (
-        '<?xml version="1.0" encoding="utf-8"?>\n'
-        '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
-        + "\n".join(addresses)
-        + "\n</urlset>\n"
-    )
+    sitemap = render("sitemap.xml", addresses=addresses)
     Path(app.outdir, "sitemap.xml").write_text(sitemap, encoding="utf-8")
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
 from sphinx.application import Sphinx
+from sphinx_ext._parts import render
 
 DATA = re.compile(r"data:((?:audio|image)/[\w.+-]+);base64,([A-Za-z0-9+/]+=*)")
 INLINE = re.compile(r"<(style|script)>\n?(.*?)</\1>\n?", re.DOTALL)
@@ -49,19 +50,6 @@ ICONS = {
     ],
     "brands-400": ["github"],
 }
-STYLES = """\
-@font-face {{ font-family: "Icons solid-900"; src: url("solid-900.woff"); }}
-@font-face {{ font-family: "Icons brands-400"; src: url("brands-400.woff"); }}
-:root {{
-  --fa-font-solid: 900 1em/1 "Icons solid-900";
-  --fa-font-brands: 400 1em/1 "Icons brands-400";
-}}
-.fa-solid, .fas {{ font: var(--fa-font-solid); }}
-.fa-brands, .fab {{ font: var(--fa-font-brands); }}
-.fa-solid, .fas, .fa-brands, .fab {{ display: inline-block; }}
-.fa-lg {{ font-size: 1.25em; vertical-align: -0.075em; }}
-{codes}
-"""
 
 
 def write_file(app: Sphinx, content: bytes, suffix: str) -> str:
@@ -96,7 +84,9 @@ def move_into_files(
         body = INLINE.sub(inline, DATA.sub(data, context["body"]))
         place = count()
         context["body"] = PICTURE.sub(
-            lambda match: match[0] if next(place) < EAGER else '<img loading="lazy" ',
+            lambda match: (
+                match[0] if next(place) < EAGER else f'{match[0]}loading="lazy" '
+            ),
             body,
         )
 
@@ -115,7 +105,7 @@ def keep_room_for_figures(
         if lengths is None:
             return match[0]
         width, height = (round(PIXELS * float(length)) for length in lengths.groups())
-        return f'<img width="{width}" height="{height}" '
+        return f'{match[0]}width="{width}" height="{height}" '
 
     if "body" in context:
         context["body"] = FIGURE.sub(figure, context["body"])
@@ -156,16 +146,13 @@ def write_icons(app: Sphinx) -> None:
     boxes = (static / "styles/pydata-sphinx-theme.css").read_text(encoding="utf-8")
     target = Path(app.outdir, "_static/icons")
     target.mkdir(parents=True, exist_ok=True)
-    codes = []
+    codes = {}
     for font, icons in ICONS.items():
         found = {
             icon: re.search(rf'\.fa-{icon}:before[^}}]*content:"\\(\w+)"', names)[1]
             for icon in icons
         }
-        codes += [
-            f'.fa-{icon}::before {{ content: "\\{code}"; }}'
-            for icon, code in found.items()
-        ]
+        codes |= found
         characters = [int(code, 16) for code in found.values()]
         characters += [ord(c) for c in boxes if "\ue000" <= c <= "\uf8ff"]
         shrunk = TTFont(source / f"webfonts/fa-{font}.ttf", recalcTimestamp=False)
@@ -174,7 +161,7 @@ def write_icons(app: Sphinx) -> None:
         subsetter.subset(shrunk)
         shrunk.flavor = "woff"
         shrunk.save(target / f"{font}.woff")
-    styles = STYLES.format(codes="\n".join(codes))
+    styles = render("icons.css", codes=codes)
     (target / "icons.css").write_text(styles, encoding="utf-8")
 
 

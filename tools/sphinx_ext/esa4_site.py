@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ from jupyter_cache import get_cache
 from jupyter_cache.executors import load_executor
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx_ext._parts import render
 
 ROOT = Path(__file__).resolve().parents[2]
 BANNER = (
     "This copy of the site was built with synthetic clips, not with the recordings: "
     "what you hear and all results differ from the course's."
 )
+END_OF_TITLE = re.compile("</h1>")
 
 
 def results_folder(build: Path) -> Path:
@@ -79,8 +82,10 @@ def offer_colab(
     # Some pages are executed but are no notebooks that Colab could open.
     if launch and app.env.doc2path(page).endswith(".ipynb"):
         (address,) = (button["url"] for button in launch[0]["buttons"])
-        link = f'<p class="esa4-colab"><a href="{address}">Open in Colab</a></p>'
-        context["body"] = context["body"].replace("</h1>", f"</h1>\n{link}", 1)
+        link = render("colab.html", address=address)
+        context["body"] = END_OF_TITLE.sub(
+            lambda match: f"{match[0]}\n{link}", context["body"], count=1
+        )
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
