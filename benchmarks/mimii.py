@@ -111,11 +111,22 @@ class Row:
     detector: str
     seed: int
     code: str
+    # How many clips were asked for; 0 for all.
+    of_normal: int
+    of_abnormal: int
     n_train: int
     n_normal: int
     n_abnormal: int
     auc: float
     pauc: float
+
+
+class Task(NamedTuple):
+    """What is to be measured of one machine."""
+
+    machine: Machine
+    # Detectors, and the seed of each.
+    wanted: tuple[tuple[str, int], ...]
 
 
 class Unavailable(NamedTuple):
@@ -147,13 +158,10 @@ def seeds_of(name: str, n_seeds: int) -> range:
 
 
 def measure(
-    machine: Machine,
-    names: tuple[str, ...],
-    n_seeds: int = SEEDS,
-    n_normal: int | None = None,
-    n_abnormal: int | None = None,
+    task: Task, n_normal: int | None = None, n_abnormal: int | None = None
 ) -> list[Row] | Unavailable:
     """Run detectors on one machine, as recorded and with the level taken away."""
+    machine, wanted = task
     try:
         clips = load_mimii(*machine, n_normal=n_normal, n_abnormal=n_abnormal)
     except (DatasetError, ValueError) as error:
@@ -161,23 +169,24 @@ def measure(
     rows = []
     for level in LEVELS:
         audio = clips.audio if level == LEVELS[0] else same_rms(clips.audio)
-        for name in names:
-            for seed in seeds_of(name, n_seeds):
-                n_train, is_anomaly, scores = run(make(name, seed), clips, audio)
-                rows.append(
-                    Row(
-                        *machine,
-                        level=level,
-                        detector=name,
-                        seed=seed,
-                        code=code(),
-                        n_train=n_train,
-                        n_normal=int((~is_anomaly).sum()),
-                        n_abnormal=int(is_anomaly.sum()),
-                        auc=auc(is_anomaly, scores),
-                        pauc=partial_auc(is_anomaly, scores),
-                    )
+        for name, seed in wanted:
+            n_train, is_anomaly, scores = run(make(name, seed), clips, audio)
+            rows.append(
+                Row(
+                    *machine,
+                    level=level,
+                    detector=name,
+                    seed=seed,
+                    code=code(),
+                    of_normal=n_normal or 0,
+                    of_abnormal=n_abnormal or 0,
+                    n_train=n_train,
+                    n_normal=int((~is_anomaly).sum()),
+                    n_abnormal=int(is_anomaly.sum()),
+                    auc=auc(is_anomaly, scores),
+                    pauc=partial_auc(is_anomaly, scores),
                 )
+            )
     return rows
 
 
@@ -257,23 +266,28 @@ def write_rows(rows: list[Row], file: Path) -> None:
     part.replace(file)
 
 
-def is_done(machine: Machine, rows: list[Row], names: tuple[str, ...]) -> bool:
-    """Whether each detector has been measured on a machine."""
-    return {*names} <= {
-        row.detector
+def still_wanted(
+    machine: Machine, rows: list[Row], names: Iterable[str], n_seeds: int
+) -> Task:
+    """What of one machine has not been measured yet."""
+    done = {
+        (row.detector, row.seed)
         for row in rows
         if (row.machine, row.model, row.snr_db) == tuple(machine)
     }
+    wanted = ((name, seed) for name in names for seed in seeds_of(name, n_seeds))
+    return Task(machine, tuple(one for one in wanted if one not in done))
 
 
-def mean_aucs(rows: list[Row]) -> dict[tuple[Machine, str], dict[str, float]]:
+def means(rows: list[Row], what: str) -> dict[tuple[Machine, str], dict[str, float]]:
     """Mean over the seeds, for each machine and way to treat its level."""
     found: dict[tuple[Machine, str], dict[str, list[float]]] = {}
     for row in rows:
         key = Machine(row.machine, row.model, row.snr_db), row.level
-        found.setdefault(key, {}).setdefault(row.detector, []).append(row.auc)
+        of = found.setdefault(key, {}).setdefault(row.detector, [])
+        of.append(getattr(row, what))
     return {
-        key: {name: fmean(aucs) for name, aucs in of.items()}
+        key: {name: fmean(values) for name, values in of.items()}
         for key, of in sorted(found.items())
     }
 
@@ -292,15 +306,17 @@ def published() -> str:
     return tabulate(lines, head, tablefmt="pipe", disable_numparse=True)
 
 
-def table(rows: list[Row]) -> str:
-    """AUC by machine, as recorded and at the same RMS, in Markdown."""
+def table(rows: list[Row], what: str = "auc") -> str:
+    """AUC or pAUC by machine, as recorded and at the same RMS, in Markdown."""
     names = [name for name in all_detectors() if any(r.detector == name for r in rows)]
-    lines, means = [], mean_aucs(rows)
-    for (machine, level), of in means.items():
+    lines, found = [], means(rows, what)
+    for (machine, level), of in found.items():
         lines.append((*machine, level, *(number(of.get(name)) for name in names)))
     for level in LEVELS:
-        of_level = [of for (_, treated), of in means.items() if treated == level]
-        cells = [number(fmean(of[name] for of in of_level)) for name in names]
+        of_level = [of for (_, treated), of in found.items() if treated == level]
+        cells = [
+            number(fmean(of[name] for of in of_level if name in of)) for name in names
+        ]
         lines.append((f"mean of {len(of_level)}", "", "", level, *cells))
     head = ("machine", "model", "SNR (dB)", "level", *names)
     return tabulate(lines, head, tablefmt="pipe", disable_numparse=True)
@@ -380,27 +396,28 @@ def main(arguments: list[str] | None = None) -> None:
     options = parse(arguments)
     demand_known_noise(options.snrs)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    names, rows, missing = tuple(options.detectors), read_rows(options.rows), []
+    rows, missing = read_rows(options.rows), []
+    # Rows of other numbers of clips are kept, and not mixed with these.
+    counts = options.normal or 0, options.abnormal or 0
+    others = [row for row in rows if (row.of_normal, row.of_abnormal) != counts]
+    rows = [row for row in rows if row not in others]
     asked = map(Machine._make, product(options.machines, options.models, options.snrs))
-    to_do = [machine for machine in asked if not is_done(machine, rows, names)]
-    job = partial(
-        measure,
-        names=names,
-        n_seeds=options.seeds,
-        n_normal=options.normal,
-        n_abnormal=options.abnormal,
-    )
+    tasks = [still_wanted(one, rows, options.detectors, options.seeds) for one in asked]
+    to_do = [task for task in tasks if task.wanted]
+    job = partial(measure, n_normal=options.normal, n_abnormal=options.abnormal)
     for result in tqdm(run_all(job, to_do), total=len(to_do), unit="machine"):
         if isinstance(result, Unavailable):
             missing.append(result)
             tqdm.write(f"{result.machine}: {result.reason}", file=sys.stderr)
         else:
             rows += result
-            write_rows(rows, options.rows)
+            write_rows(others + rows, options.rows)
     if not rows:
         sys.exit("no machine could be measured")
     text = (
         f"{table(rows)}\n\n{notes(rows, missing)}\n\n"
+        f"The same rows by their pAUC, up to 10 % of false alarms:\n\n"
+        f"{table(rows, 'pauc')}\n\n"
         "What others have published, measured on all clips of each machine: AUC of the "
         "baseline of MIMII's authors at three noise levels, run anew by a third party "
         "([yachuchi/mimii](https://github.com/yachuchi/mimii)), and of the "

@@ -38,13 +38,14 @@ def folder(tmp_path, monkeypatch) -> Path:
 def options(folder: Path, *machines: str) -> list[str]:
     return [
         *("--machines", *machines, "--models", "id_00", "--snrs", "-6"),
-        *("--detectors", "level", "gmm", "--seeds", "2"),
+        *("--detectors", "level", "gmm", "--seeds", "1"),
         *("--rows", str(folder / "rows.csv"), "--output", str(folder / "table.md")),
     ]
 
 
 def row(**values: object) -> mimii.Row:
-    some = mimii.Row("fan", "id_00", -6, "same RMS", "gmm", 0, "c", 8, 10, 5, 0.5, 0.5)
+    numbers = (0, 0, 8, 10, 5, 0.5, 0.5)
+    some = mimii.Row("fan", "id_00", -6, "same RMS", "gmm", 0, "c", *numbers)
     return replace(some, **values)
 
 
@@ -52,7 +53,7 @@ class TestMeasuring:
     def test_without_its_level_a_machine_that_is_only_louder_can_not_be_told(
         self, folder
     ):
-        rows = mimii.measure(FAN, ("level",))
+        rows = mimii.measure(mimii.Task(FAN, (("level", 0),)))
         aucs = {row.level: row.auc for row in rows}
         assert aucs["as recorded"] == 1
         assert 0.1 < aucs["same RMS"] < 0.9
@@ -84,7 +85,9 @@ class TestMeasuring:
         assert len(mimii.seeds_of("max over time", 3)) == 1
 
     def test_a_machine_that_is_not_there_is_said_to_be_missing(self, folder):
-        missing = mimii.measure(mimii.Machine("valve", "id_06", 6), ("level",))
+        missing = mimii.measure(
+            mimii.Task(mimii.Machine("valve", "id_06", 6), (("level", 0),))
+        )
         assert missing.machine.machine == "valve"
         assert "ESA4_MIMII" in missing.reason
 
@@ -93,9 +96,9 @@ class TestResuming:
     def test_only_what_is_missing_is_measured(self, folder, monkeypatch, capsys):
         measured = []
 
-        def measure(machine: mimii.Machine, **settings: object) -> list[mimii.Row]:
-            measured.append(machine)
-            return original(machine, **settings)
+        def measure(task: mimii.Task, **settings: object) -> list[mimii.Row]:
+            measured.append((task.machine.machine, *task.wanted))
+            return original(task, **settings)
 
         original = mimii.measure
         monkeypatch.setattr(mimii, "measure", measure)
@@ -103,7 +106,8 @@ class TestResuming:
         monkeypatch.setattr(mimii, "run_all", map)
         mimii.main(options(folder, "fan"))
         mimii.main(options(folder, "fan", "pump", "slider"))
-        assert [machine.machine for machine in measured] == ["fan", "pump", "slider"]
+        one = ("level", 0), ("gmm", 0)
+        assert measured == [("fan", *one), ("pump", *one), ("slider", *one)]
         table = (folder / "table.md").read_text(encoding="utf-8")
         assert "| fan " in table
         assert "| pump " in table
@@ -116,10 +120,27 @@ class TestResuming:
         mimii.write_rows(rows, file)
         assert mimii.read_rows(file) == rows[:1]
 
-    def test_a_machine_is_done_when_all_detectors_are(self):
-        assert mimii.is_done(FAN, [row()], ("gmm",))
-        assert not mimii.is_done(FAN, [row()], ("gmm", "level"))
-        assert not mimii.is_done(FAN._replace(model="id_02"), [row()], ("gmm",))
+    def test_more_detectors_and_more_seeds_are_added_to_what_is_there(self):
+        def wanted(machine: mimii.Machine, n_seeds: int = 1) -> tuple:
+            names = ("gmm", "level")
+            return mimii.still_wanted(machine, [row()], names, n_seeds).wanted
+
+        assert wanted(FAN) == (("level", 0),)
+        assert wanted(FAN, 2) == (("gmm", 1), ("level", 0))
+        assert wanted(FAN._replace(model="id_02")) == (("gmm", 0), ("level", 0))
+
+    def test_other_numbers_of_clips_are_measured_anew_and_kept_apart(
+        self, folder, monkeypatch
+    ):
+        monkeypatch.setattr(mimii, "run_all", map)
+        asked = [*options(folder, "fan"), "--seeds", "1", "--detectors", "level"]
+        mimii.main(asked)
+        everything = (folder / "table.md").read_text(encoding="utf-8")
+        mimii.main([*asked, "--abnormal", "4"])
+        rows = mimii.read_rows(folder / "rows.csv")
+        assert [row.n_abnormal for row in rows] == [5, 5, 4, 4]
+        mimii.main(asked)
+        assert (folder / "table.md").read_text(encoding="utf-8") == everything
 
     def test_rows_are_replaced_as_a_whole(self, tmp_path, monkeypatch):
         file = tmp_path / "rows.csv"
