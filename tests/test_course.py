@@ -980,7 +980,7 @@ def three_scores(halls: list[Dataset]) -> dict[str, tuple[np.ndarray, np.ndarray
     for i in range(len(halls)):
         own = plain[0][of_known == i]
         for scores, of in zip(by_hall, (of_known, of_new), strict=True):
-            scores[of == i] = (scores[of == i] - own.mean()) / own.std()
+            scores[of == i] = (scores[of == i] - own.mean()) / own.std(ddof=1)
     reach = np.sort(among, axis=1)[:, :4].mean(axis=1)
     nearby = [(D / reach).min(axis=1) for D in (among, across)]
     return {"distance": plain, "by hall": by_hall, "by neighbourhood": nearby}
