@@ -10,16 +10,18 @@ from contextlib import redirect_stdout
 from functools import cache
 from importlib import import_module
 from io import StringIO
-from itertools import chain
+from itertools import chain, combinations
 from pathlib import Path
 from textwrap import dedent
 from typing import Any, NamedTuple
 
 import joblib
 import jupytext
+import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
 import pytest
+import soundfile
 import student_sheets as tool
 
 from esa4_helpers import exercises, features
@@ -36,6 +38,7 @@ from esa4_helpers.exercises import (
     question,
     questions,
 )
+from esa4_helpers.exercises._choices import KINDS, as_number, choose, repaired
 
 ROOT = Path(__file__).resolve().parent.parent
 QUESTIONS = {id: q for sheet in SHEETS for id, q in questions(sheet).items()}
@@ -46,6 +49,9 @@ MISTAKES = {
         "MISTAKES"
     ].items()
 }
+
+# The number that the solutions of typed answers are for.
+OWN_NUMBER = 1234
 
 
 def source_of(sheet: int) -> Path:
@@ -90,6 +96,7 @@ def run(notebook: nbformat.NotebookNode, seed: int) -> Ran:
         for cell in notebook.cells:
             if cell.cell_type == "code" and "google.colab" not in cell.source:
                 exec(cell.source, names)
+    plt.close("all")
     said = re.findall(r"^(\d\.\d): (.+)$", out.getvalue(), re.MULTILINE)
     assert len(dict(said)) == len(said)
     return Ran(names, dict(said))
@@ -108,6 +115,11 @@ def asked(request: pytest.FixtureRequest) -> Question:
 
 def sheet_of(asked: Question) -> int:
     return int(asked.id.split(".")[0])
+
+
+def is_typed(answer: Any) -> bool:
+    """Whether it was typed in and so belongs to a student's number, not to a seed."""
+    return isinstance(answer, list) and answer[0] == OWN_NUMBER
 
 
 class TestEveryQuestion:
@@ -132,6 +144,11 @@ class TestEveryQuestion:
 
     def test_refuses_what_another_seed_made_right(self, asked, solved):
         answer = solved(sheet_of(asked), 0).names[asked.name]
+        if is_typed(answer):
+            number, given = answer
+            others = [[number + more, given] for more in range(1, 5)]
+            assert any(explain(asked.id, other, 0) for other in others)
+            return
         if not asked.is_function:
             assert explain(asked.id, answer, 1) is not None
             return
@@ -182,6 +199,7 @@ class TestEverySheet:
             points = f"{of.points} point" + "s" * (of.points > 1)
             assert re.search(
                 rf"^## {re.escape(id)} .+\n\n\*{points} · {of.level} · "
+                rf"(?:(?:{'|'.join(map(re.escape, KINDS))}) · )?"
                 rf"trains: {re.escape(of.trains)}\*$",
                 text,
                 re.MULTILINE,
@@ -218,6 +236,155 @@ def solution_lines(source: Path) -> list[str]:
         elif inside and line.strip() and not line.strip().startswith("#"):
             lines.append(line.strip())
     return [line for line in lines if re.search(r"\w", line)]
+
+
+class TestQuestionsOfOtherKinds:
+    def test_each_sheet_has_some_and_each_kind_occurs(self):
+        named = rf"^# \*\d points? · .+ · ({'|'.join(map(re.escape, KINDS))}) · trains"
+        kinds = [
+            re.findall(named, path.read_text("utf-8"), re.MULTILINE)
+            for path in tool.sources()
+        ]
+        assert all(kinds)
+        assert set(chain(*kinds)) == set(KINDS)
+
+    def test_typed_answers_are_as_right_in_marking_as_before(self, solved):
+        """Marking brings another seed, and nobody can type an answer for that."""
+        for id, asked in QUESTIONS.items():
+            answer = solved(sheet_of(asked), 0).names[asked.name]
+            if is_typed(answer):
+                assert [explain(id, answer, seed) for seed in (0, 1, 5)] == [None] * 3
+
+    @pytest.mark.parametrize("id", ["1.6", "3.6", "4.6", "5.7", "6.5", "6.6"])
+    def test_one_choice_is_right_for_each_number(self, id):
+        for number in (0, 1, 8):
+            ways = [
+                "".join(way)
+                for n in range(1, 6)
+                for way in combinations("abcdef", n)
+                if explain(id, [number, "".join(way)]) is None
+            ]
+            assert len(ways) == 1
+            for same in (ways[0].upper(), set(ways[0]), f"({') and ('.join(ways[0])})"):
+                assert explain(id, [number, same]) is None
+
+    @pytest.mark.parametrize("id", ["1.6", "3.6", "4.6", "5.7", "6.5", "6.6"])
+    def test_each_wrong_option_has_a_sentence_that_names_no_letter_but_its_own(
+        self, id
+    ):
+        single = {letter: explain(id, [0, letter]) for letter in "abcdef"}
+        wrong = [told for told in single.values() if told and "letters" not in told]
+        assert len(set(wrong)) >= len(wrong) - 1
+        for told in wrong:
+            assert not re.search(r"\b[b-f]\b", told[1:])
+
+    def test_the_options_of_a_sheet_are_as_many_as_the_check_knows(self, solved):
+        for id in ("1.6", "3.6", "4.6", "5.7", "6.5", "6.6"):
+            cells = jupytext.read(source_of(int(id[0]))).cells
+            checks = [i for i, c in enumerate(cells) if f'check("{id}"' in c.source]
+            shown = next(
+                cell.source
+                for cell in cells[checks[0] :: -1]
+                if cell.source.startswith("options =")
+            )
+            names = {"np": np, "my_number": 0}
+            with redirect_stdout(StringIO()) as out:
+                exec(shown, names)
+            assert len(out.getvalue().splitlines()) == len(names["options"])
+            last = "abcdef"[len(names["options"]) - 1]
+            assert f"letters a to {last}" in explain(id, [0, "z"])
+
+    @pytest.mark.parametrize(
+        ("answer", "told"),
+        [
+            ("b", "a list of two"),
+            ([3, ...], "not answered yet"),
+            ([3], "a list of two"),
+            (["b", 3], "first in the list"),
+            ([True, "b"], "first in the list"),
+            ([0.5, "b"], "first in the list"),
+            ([np.nan, "b"], "first in the list"),
+            ([-1, "b"], "first in the list"),
+            ([10**9, "b"], "first in the list"),
+            ([[3], "b"], "first in the list"),
+            ([0, ""], "letters a to c"),
+            ([0, "d"], "letters a to c"),
+            ([0, "a or b"], "letters a to c"),
+            ([0, 2], "between quotation marks"),
+            ([0, []], "between quotation marks"),
+            ([0, [["a"]]], "between quotation marks"),
+            ([0, "abc"], "decided nothing"),
+            ([0, "ab"], "choose one letter"),
+            ([1, "b"], "b: the first"),
+            ([0, "c"], "c: the third"),
+        ],
+    )
+    def test_wrong_choices_are_answered(self, answer, told):
+        with pytest.raises(Wrong, match=told):
+            choose(answer, {1}, ["the first", "", "the third"])
+        with pytest.raises(Wrong):
+            choose(answer, {1, 2}, ["the first", "a hint", "a hint"])
+
+    @pytest.mark.parametrize("wrong", [None, "1", True, np.nan, [1], 1j, np.inf])
+    def test_what_is_no_number_is_answered(self, wrong):
+        with pytest.raises(Wrong, match="the rate should be one number"):
+            as_number(wrong, "the rate")
+        with pytest.raises(Wrong):
+            repaired((wrong, 3), 1, {2: ""})
+
+
+class TestRecordingsOfOnesOwn:
+    @pytest.fixture
+    def clips_of(self, solved) -> Callable[[Path], np.ndarray]:
+        return solved(6, 0).names["clips_of"]
+
+    @pytest.fixture
+    def record(self, tmp_path) -> Callable[..., None]:
+        rng = np.random.default_rng(0)
+
+        def record(name: str, seconds: float, rate: int = 16000, channels: int = 1):
+            shape = (round(seconds * rate), channels)
+            audio = 0.1 * rng.standard_normal(shape)
+            soundfile.write(tmp_path / name, audio, rate, subtype="FLOAT")
+            return audio
+
+        return record
+
+    def test_each_is_cut_by_itself_and_nothing_is_lost(
+        self, clips_of, record, tmp_path
+    ):
+        record("long.wav", 60)
+        audio = record("brief.wav", 7)
+        record("stereo.WAV", 5.1, rate=44100, channels=2)
+        clips = clips_of(tmp_path)
+        assert clips.shape == (2 + 24 + 2, 40000)
+        assert clips[:2].ravel() == pytest.approx(audio[:80000, 0], abs=1e-6)
+
+    def test_files_that_give_no_clip_are_named_with_a_reason(
+        self, clips_of, record, tmp_path, capsys
+    ):
+        record("good.wav", 6)
+        record("short.wav", 1.2)
+        record("empty.wav", 0)
+        soundfile.write(tmp_path / "silent.wav", np.zeros(50000), 16000)
+        holed = 0.1 * np.random.default_rng(1).standard_normal(50000)
+        holed[7] = np.nan
+        soundfile.write(tmp_path / "holed.wav", holed, 16000, subtype="FLOAT")
+        (tmp_path / "damaged.wav").write_bytes(b"RIFF nothing more")
+        (tmp_path / "notes.txt").write_text("in the hall")
+        (tmp_path / "bare.raw").write_bytes(bytes(99))
+        (tmp_path / "folder.wav").mkdir()
+        assert clips_of(tmp_path).shape == (2, 40000)
+        said = capsys.readouterr().out.splitlines()
+        assert [line.split(".")[0] for line in said] == [
+            *("bare", "damaged", "empty", "holed", "notes", "short", "silent")
+        ]
+        assert "lasts 1.2 s and a clip takes 2.5 s" in said[5]
+        assert "no numbers" in said[3]
+        assert "1 of 1 clips are left out, silent" in said[6]
+
+    def test_a_folder_without_any_gives_none(self, clips_of, tmp_path):
+        assert clips_of(tmp_path).shape == (0, 40000)
 
 
 class TestHowASheetIsMade:
