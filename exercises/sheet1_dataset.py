@@ -27,7 +27,8 @@
 # their place, run the cell, then run the check below it. The check tells you at once whether
 # you are right, and if not, what may have gone wrong. You can try as often as you like. The
 # checks use made-up clips, so everything works offline. Hand in the notebook as it is; it
-# will be run again with *other* clips, so compute your answers, don't type numbers in.
+# will be run again with *other* clips, so compute your answers, and type numbers in only
+# where a question says so.
 #
 # **Time**: about 40 minutes. **Points**: 10.
 

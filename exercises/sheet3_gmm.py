@@ -26,7 +26,8 @@
 #
 # **How it works**: as in sheet 1. Put your answer in the place of the three dots, run the
 # cell and the check below it, and try as often as you like. Your notebook will be marked
-# with *other* clips, so compute your answers, don't type numbers in.
+# with *other* clips, so compute your answers, and type numbers in only where a question
+# says so.
 #
 # **Time**: about 40 minutes. **Points**: 12.
 

@@ -25,7 +25,8 @@
 # may point all of it at a machine of your own.
 #
 # It works as sheet 1 does: replace the dots, run the check, try again as often as you like.
-# Your answers will be marked with *other* clips, so compute everything.
+# Your answers will be marked with *other* clips, so compute everything, except where a
+# question lets you type the answer in.
 #
 # **Time**: about 50 minutes, plus your own machine. **Points**: 12.
 

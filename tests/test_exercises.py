@@ -29,6 +29,7 @@ from esa4_helpers.exercises import (
     SHEETS,
     Question,
     Wrong,
+    _choices,
     call,
     check,
     compare,
@@ -300,6 +301,8 @@ class TestQuestionsOfOtherKinds:
             ("b", "a list of two"),
             ([3, ...], "not answered yet"),
             ([3], "a list of two"),
+            (np.array(3), "a list of two"),
+            ([0, np.array("d")], "letters a to c"),
             (["b", 3], "first in the list"),
             ([True, "b"], "first in the list"),
             ([0.5, "b"], "first in the list"),
@@ -327,7 +330,7 @@ class TestQuestionsOfOtherKinds:
 
     @pytest.mark.parametrize("wrong", [None, "1", True, np.nan, [1], 1j, np.inf])
     def test_what_is_no_number_is_answered(self, wrong):
-        with pytest.raises(Wrong, match="the rate should be one number"):
+        with pytest.raises(Wrong, match="the rate should be one finite number"):
             as_number(wrong, "the rate")
         with pytest.raises(Wrong):
             repaired((wrong, 3), 1, {2: ""})
@@ -391,7 +394,7 @@ class TestHowASheetIsMade:
     """exercises/README.md says it; it must be true."""
 
     TEXT = (ROOT / "exercises" / "README.md").read_text(encoding="utf-8")
-    SOURCE, CHECK, WRONG = (
+    SOURCE, CHECK, WRONG, CHOICE, CHOOSES, CHOSEN, READS, REPAIRS = (
         dedent(code)
         for code in re.findall(
             r"^ *```python\n(.*?)^ *```", TEXT, re.DOTALL | re.MULTILINE
@@ -405,7 +408,7 @@ class TestHowASheetIsMade:
         names = {**vars(module)}
         exec(self.CHECK, names)
         monkeypatch.setattr(module, "how_many", names["how_many"], raising=False)
-        return questions(1)["1.6"]
+        return questions(1)["1.8"]
 
     def test_its_example_takes_the_solution_and_knows_the_mistakes(
         self, example, capsys
@@ -426,7 +429,30 @@ class TestHowASheetIsMade:
         source.write_text(source_of(1).read_text("utf-8") + "\n" + self.SOURCE, "utf-8")
         *_, answer, check = tool.student_notebook(source).cells
         assert re.fullmatch(r"def how_many\(audio\):\n *\.\.\.", answer.source)
-        assert check.source == 'check("1.6", how_many)'
+        assert check.source == 'check("1.8", how_many)'
+
+    def test_its_examples_of_other_kinds_do_what_it_says(self):
+        names = {**vars(_choices), **vars(exercises)}
+        for code in (self.CHOOSES, self.READS, self.REPAIRS):
+            exec(code, names)
+        interval, highest = names["interval"].examine, names["highest"].examine
+        sheet = {"np": np, "my_number": OWN_NUMBER, "check": lambda id, a: None}
+        with redirect_stdout(StringIO()) as out:
+            exec(self.CHOICE, sheet)
+        interval(sheet["interval"], 0)
+        assert f"{sheet['interval'][1]}: half as wide\n" in out.getvalue()
+        for wrong, part in eval("{" + self.CHOSEN + "}")["1.8"]:
+            with pytest.raises(Wrong, match=part):
+                interval(wrong(None), 0)
+        highest([3, np.random.default_rng(3).uniform(1, 9, 20).max() + 0.1], 0)
+        for wrong in ([3, 5], [3, "9"]):
+            with pytest.raises(Wrong, match="highest"):
+                highest(wrong, 0)
+        mean_repaired = names["mean_repaired"].examine
+        mean_repaired(lambda rows: (2, rows.mean(axis=1)), 0)
+        for line, axis, part in ((2, 0, "still there"), (1, 1, "line 1 is right")):
+            with pytest.raises(Wrong, match=part):
+                mean_repaired(lambda rows, n=line, a=axis: (n, rows.mean(axis=a)), 0)
 
     def test_the_files_that_it_names_exist(self):
         named = re.findall(r"`((?:\w+/)*\w+\.(?:py|ipynb|md|yml|toml))`", self.TEXT)

@@ -44,7 +44,8 @@ def own_answer(answer: Any) -> tuple[int, Any]:
     >>> own_answer([1234, "b"])
     (1234, 'b')
     """
-    if not isinstance(answer, (list, tuple, np.ndarray)) or len(answer) != 2:
+    answer = answer.tolist() if isinstance(answer, np.ndarray) else answer
+    if not isinstance(answer, (list, tuple)) or len(answer) != 2:
         raise Wrong(
             "the answer is a list of two, your number and what you have found: "
             "[my_number, ...], with your answer in the place of the dots"
@@ -115,9 +116,10 @@ def choose(answer: Any, right: Collection[int], because: Sequence[str]) -> None:
 
 
 def _as_letters(given: Any, letters: str) -> set[str]:
+    given = given.tolist() if isinstance(given, np.ndarray) else given
     parts = [given] if isinstance(given, str) else given
     if (
-        not isinstance(parts, (list, tuple, set, frozenset, np.ndarray))
+        not isinstance(parts, (list, tuple, set, frozenset))
         or not len(parts)
         or not all(isinstance(part, str) for part in parts)
     ):
@@ -164,7 +166,7 @@ def as_number(given: Any, what: str) -> float:
         or isinstance(given, (bool, np.bool_))
         or not np.isfinite(given)
     ):
-        raise Wrong(f"{what} should be one number, read from the figure")
+        raise Wrong(f"{what} should be one finite number")
     return float(given)
 
 

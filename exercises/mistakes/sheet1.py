@@ -82,6 +82,6 @@ MISTAKES = {
     "1.7": [
         (lambda clips: [0, 1], "in clip 1 next to no other sample"),
         (lambda clips: [0, 6], "0 to 5"),
-        (lambda clips: [0, "2"], "one number"),
+        (lambda clips: [0, "2"], "one finite number"),
     ],
 }
