@@ -209,7 +209,7 @@ my_number = 1234
 #
 # A detector has ranked 20 normal and 20 abnormal clips perfectly, with an AUC of 1. Now you
 # shuffle the *labels* and leave the scores as they are, compute the AUC again, and do this
-# 1000 times. What do these AUCs look like? Decide before you run anything.
+# 300 times. What do these AUCs look like? Decide before you run anything.
 
 # %%
 options = [
@@ -234,7 +234,7 @@ check("3.6", shuffled)
 # %%
 rng = np.random.default_rng(my_number)
 labels, scores = np.arange(40) < 20, -np.arange(40.0)
-by_chance = [auc(rng.permutation(labels), scores) for _ in range(1000)]
+by_chance = [auc(rng.permutation(labels), scores) for _ in range(300)]
 print(f"with the right labels {auc(labels, scores):.2f}, shuffled {np.mean(by_chance):.2f} "
       f"on average, 95 % of them from {np.quantile(by_chance, 0.025):.2f} to "
       f"{np.quantile(by_chance, 0.975):.2f}")

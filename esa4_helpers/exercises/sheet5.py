@@ -335,6 +335,24 @@ _LINES_OF_ALARMS = {
 }
 
 
+def _levels(rng: np.random.Generator, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Levels of training clips, and of new ones, of which two score at the threshold."""
+    while True:
+        # Some are too quiet in training, and most new ones too loud, so that no other
+        # typical level leads to the same alarms.
+        n_train, n_new = rng.integers((41, 200), (60, 300)).tolist()
+        quiet = rng.uniform(-44, -40, n_train // 8)
+        train = np.append(rng.normal(-30, 2, n_train), quiet).round()
+        middle = np.median(train)
+        known = np.sort(np.abs(train - middle))
+        place = (1 - share) * (len(known) - 1)
+        limit = known[int(place)]
+        # Not between two scores, where rounding errors would decide.
+        if known[int(place - 0.01)] == known[int(place + 1.01)]:
+            ties = [middle - limit, middle + limit]
+            return train, np.append(np.linspace(-38, -15, n_new), ties)
+
+
 @question(
     "5.6",
     points=2,
@@ -344,17 +362,14 @@ _LINES_OF_ALARMS = {
 def share_repaired(answer: Any, seed: int) -> None:
     rng = np.random.default_rng([seed, 56])
     for share in rng.choice([0.15, 0.2, 0.25], 2, replace=False).tolist():
-        # Most new clips are too loud, each by another amount, and some from training
-        # are: no other typical level leads to the same alarms.
-        n_train, n_new = rng.integers((41, 200), (60, 300)).tolist()
-        train = np.append(rng.normal(-30, 2, n_train), rng.uniform(-20, -16, 5))
-        new = np.linspace(-38, -15, n_new) + rng.uniform(-0.05, 0.05, n_new)
+        train, new = _levels(rng, share)
 
         def alarms(middle: float, train=train, new=new, share=share) -> np.ndarray:
             known, unknown = (np.sort(np.abs(x - middle)) for x in (train, new))
             return unknown > np.quantile(known, 1 - share)
 
         middle = np.median(train)
+        border = np.quantile(np.abs(train - middle), 1 - share)
         compare(
             repaired(call(answer, train, new, share), 1, _LINES_OF_ALARMS),
             alarms(middle).mean(),
@@ -363,6 +378,9 @@ def share_repaired(answer: Any, seed: int) -> None:
                 "repair it": alarms(np.median(np.append(train, new))).mean(),
                 "this takes the new clips' median as typical: nobody knows whether they "
                 "are normal": alarms(np.median(new)).mean(),
+                "a clip that scores exactly at the threshold is not above it": np.mean(
+                    np.abs(new - middle) >= border
+                ),
                 "this is the number of alarms: divide it by that of the new clips": (
                     alarms(middle).sum()
                 ),

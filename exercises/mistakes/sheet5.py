@@ -168,11 +168,18 @@ def from_new(train, new):
     return scores > np.quantile(scores, 0.9)
 
 
-def share(train, new, rate, known=lambda train, new: train, typical=np.median):
+def share(
+    train,
+    new,
+    rate,
+    known=lambda train, new: train,
+    typical=np.median,
+    above=np.greater,
+):
     """The share of alarms, right but for what is asked for."""
     middle = typical(known(train, new))
     limit = np.quantile(np.abs(train - middle), 1 - rate)
-    return (np.abs(new - middle) > limit).mean()
+    return above(np.abs(new - middle), limit).mean()
 
 
 MISTAKES = {
@@ -234,6 +241,7 @@ MISTAKES = {
         (share, "two things"),
         (lambda *of: (1, share(*of, lambda a, b: [*a, *b])), "with the bug: repair"),
         (lambda *of: (1, share(*of, lambda train, new: new)), "new clips' median"),
+        (lambda *of: (1, share(*of, above=np.greater_equal)), "exactly at"),
         (lambda *of: (1, share(*of) * len(of[1])), "number of alarms"),
         (lambda *of: (1, share(*of, typical=np.mean)), "takes the mean"),
     ],
