@@ -310,7 +310,9 @@ import soundfile
 def clips_of(folder):
     n_samples = round(clip_seconds * clip_rate)
     clips = [np.empty((0, n_samples), np.float32)]
-    for file in sorted(path for path in Path(folder).iterdir() if path.is_file()):
+    for file in sorted(Path(folder).glob("[!.]*")):
+        if file.is_dir():
+            continue
         try:
             channels, rate = soundfile.read(file, dtype="float32", always_2d=True)
         except Exception as error:  # there are many ways to be no recording

@@ -377,14 +377,16 @@ class TestRecordingsOfOnesOwn:
         (tmp_path / "notes.txt").write_text("in the hall")
         (tmp_path / "bare.raw").write_bytes(bytes(99))
         (tmp_path / "folder.wav").mkdir()
+        (tmp_path / "gone.wav").symlink_to("nowhere")
+        (tmp_path / ".hidden").write_text("by the system")
         assert clips_of(tmp_path).shape == (2, 40000)
         said = capsys.readouterr().out.splitlines()
         assert [line.split(".")[0] for line in said] == [
-            *("bare", "damaged", "empty", "holed", "notes", "short", "silent")
+            *("bare", "damaged", "empty", "gone", "holed", "notes", "short", "silent")
         ]
-        assert "lasts 1.2 s and a clip takes 2.5 s" in said[5]
-        assert "no numbers" in said[3]
-        assert "1 of 1 clips are left out, silent" in said[6]
+        assert "lasts 1.2 s and a clip takes 2.5 s" in said[6]
+        assert "no numbers" in said[4]
+        assert "1 of 1 clips are left out, silent" in said[7]
 
     def test_a_folder_without_any_gives_none(self, clips_of, tmp_path):
         assert clips_of(tmp_path).shape == (0, 40000)
