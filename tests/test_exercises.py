@@ -39,7 +39,7 @@ from esa4_helpers.exercises import (
     question,
     questions,
 )
-from esa4_helpers.exercises._choices import KINDS, as_number, choose, repaired
+from esa4_helpers.exercises._choices import KINDS, choose, one_number, repaired
 
 ROOT = Path(__file__).resolve().parent.parent
 QUESTIONS = {id: q for sheet in SHEETS for id, q in questions(sheet).items()}
@@ -331,7 +331,7 @@ class TestQuestionsOfOtherKinds:
     @pytest.mark.parametrize("wrong", [None, "1", True, np.nan, [1], 1j, np.inf])
     def test_what_is_no_number_is_answered(self, wrong):
         with pytest.raises(Wrong, match="the rate should be one finite number"):
-            as_number(wrong, "the rate")
+            one_number(wrong, "the rate")
         with pytest.raises(Wrong):
             repaired((wrong, 3), 1, {2: ""})
 

@@ -136,7 +136,7 @@ def _as_letters(given: Any, letters: str) -> set[str]:
     return chosen
 
 
-def as_number(given: Any, what: str) -> float:
+def one_number(given: Any, what: str) -> float:
     """Take what was read from a figure as a number.
 
     Parameters
@@ -158,7 +158,7 @@ def as_number(given: Any, what: str) -> float:
 
     Examples
     --------
-    >>> as_number(0.5, "the rate")
+    >>> one_number(0.5, "the rate")
     0.5
     """
     if (
@@ -206,7 +206,7 @@ def repaired(returned: Any, right: int, because: Mapping[int, str]) -> Any:
             "the repaired function"
         )
     line, result = returned
-    number = as_number(line, "the first, the number of the line,")
+    number = one_number(line, "the first, the number of the line,")
     if number != right:
         if number not in because:
             raise Wrong(f"the lines have the numbers 1 to {max(right, *because)}")

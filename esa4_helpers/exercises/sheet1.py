@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import Wrong, call, compare, exercise_clips, question
-from ._choices import as_number, choose, own_answer
+from ._choices import choose, one_number, own_answer
 
 
 def _hiss(rng: np.random.Generator, n_clips: int, n_samples: int) -> np.ndarray:
@@ -222,7 +222,7 @@ def change(answer: Any, seed: int) -> None:
 )
 def clipped(answer: Any, seed: int) -> None:
     number, given = own_answer(answer)
-    given = as_number(given, "the number of the clip")
+    given = one_number(given, "the number of the clip")
     peaks = np.abs(exercise_clips(1, number).train.audio[:6]).max(axis=1)
     if given not in range(6):
         raise Wrong("the clips have the numbers 0 to 5: look at the titles")

@@ -11,7 +11,7 @@ from scipy.stats import norm
 from ..datasets import make_synthetic_dataset
 from ..evaluation import auc
 from . import Wrong, call, compare, question
-from ._choices import as_number, choose, own_answer
+from ._choices import choose, one_number, own_answer
 
 _CLICK_FAULTS = ("weak click", "missing click")
 # Squeaks are harder to tell, so the AUC of few would be left to chance.
@@ -296,7 +296,7 @@ def shuffled(answer: Any, seed: int) -> None:
 )
 def share_found(answer: Any, seed: int) -> None:
     number, given = own_answer(answer)
-    given = as_number(given, "the share")
+    given = one_number(given, "the share")
     labels = np.arange(95) < 50
     scores = np.random.default_rng(number).normal(1.8 * labels)
     # With 45 normal clips, 4 false alarms are less than a tenth of them and 5 are more.
