@@ -27,9 +27,10 @@
 # their place, run the cell, then run the check below it. The check tells you at once whether
 # you are right, and if not, what may have gone wrong. You can try as often as you like. The
 # checks use made-up clips, so everything works offline. Hand in the notebook as it is; it
-# will be run again with *other* clips, so compute your answers, don't type numbers in.
+# will be run again with *other* clips, so compute your answers, and type numbers in only
+# where a question says so.
 #
-# **Time**: about 30 minutes. **Points**: 8.
+# **Time**: about 40 minutes. **Points**: 10.
 
 # %% [markdown]
 # ## Set up
@@ -146,3 +147,85 @@ margin = score[faulty].min() - score[~faulty].max()  # SOLUTION
 
 # %%
 check("1.5", margin)
+
+# %% [markdown]
+# ## What do you expect, and what do you see?
+#
+# The last two questions ask for no code. You type in what you expect or see, so these answers
+# are *not* marked with other clips. Instead, everybody gets a figure or an order of their own:
+# choose a number, the last four digits of your student number, say. An answer is a list of
+# that number and of what you have found, such as `[my_number, "b"]`. Choose the number first:
+# with another one, the answers are others.
+
+# %%
+my_number = 1234
+
+# %% [markdown]
+# ## 1.6 Twice as large
+#
+# *1 point · first steps · predict · trains: what a factor does to a level*
+#
+# All samples of a clip are multiplied by 2. What becomes of its RMS level in dB? Decide
+# *before* you measure: which of these is true?
+
+# %%
+options = [
+    "the level doubles: from 20 dB to 40 dB, or from -30 dB to -60 dB",
+    "the level rises by about 3 dB",
+    "the level rises by about 6 dB",
+    "that depends on how loud the clip was before",
+    "the level rises by 2 dB",
+]
+for letter, option in zip("abcde", np.roll(options, my_number)):
+    print(f"{letter}: {option}")
+
+# %% [markdown]
+# Your answer: `[my_number, "?"]`, with a letter in the place of the question mark.
+
+# %%
+change = [my_number, "b"]  # SOLUTION
+
+# %%
+check("1.6", change)
+
+# %% [markdown]
+# Now measure. The first column of `level` is the RMS level in dB:
+
+# %%
+from esa4_helpers import level as measure
+
+print((measure(2 * clips.audio) - measure(clips.audio))[:5, 0])
+
+# %% [markdown]
+# ## 1.7 Which one is clipped?
+#
+# *1 point · practice · read a plot · trains: seeing that a recording was too loud*
+#
+# A recorder has a largest value. What is louder is cut off to just that value: the recording
+# is *clipped*, and sounds harsh. One of these six clips was recorded with half the largest
+# value that it needed. All are shown around their loudest moment, and scaled so that their
+# largest sample is 1 or -1: how loud they are gives nothing away. Which one is it?
+
+# %%
+import matplotlib.pyplot as plt
+
+mine = exercise_clips(1, my_number)
+six = mine.train.audio[:6].copy()
+peaks = np.abs(six).max(axis=1)
+harsh = six[peaks.argmax()]
+harsh[:] = np.clip(harsh, -peaks.max() / 2, peaks.max() / 2)
+
+figure, panels = plt.subplots(2, 3, figsize=(9, 5), sharey=True, layout="constrained")
+for number, (clip, panel) in enumerate(zip(six, panels.flat)):
+    loudest = max(80, np.abs(clip).argmax())
+    panel.plot(clip[loudest - 80 : loudest + 80] / np.abs(clip).max(), ".-")
+    panel.set(title=f"clip {number}", xlabel="sample")
+
+# %% [markdown]
+# Your answer: `[my_number, ...]`, with the number of the clip in the place of the dots.
+
+# %%
+clipped = [my_number, 3]  # SOLUTION
+
+# %%
+check("1.7", clipped)

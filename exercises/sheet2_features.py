@@ -28,7 +28,7 @@
 # cell and the check below it, and try as often as you like. Your notebook will be marked
 # with *other* clips, so compute your answers, don't type numbers in.
 #
-# **Time**: about 30 minutes. **Points**: 10.
+# **Time**: about 40 minutes. **Points**: 12.
 
 # %% [markdown]
 # ## Set up
@@ -179,3 +179,36 @@ advantage = contrast(loudest_frames(S, 3)) / contrast(S.mean(axis=2))  # SOLUTIO
 
 # %%
 check("2.5", advantage)
+
+# %% [markdown]
+# ## 2.6 Five lines, one bug
+#
+# *2 points · practice · find the bug · trains: checking code line by line*
+#
+# This function is to say how far each band of a clip sticks out. `S` holds levels of *powers*, in
+# dB. In each band, take the mean of the power over time, and its level in dB. Then subtract
+# the clip's typical level, which is the median over the bands. The result has the shape
+# `(n_clips, n_bands)`, and looks plausible. But one of the five lines is wrong.
+
+# %%
+def prominence(S):
+    power = 10 ** (S / 20)                                 # line 1
+    mean_power = power.mean(axis=2)                        # line 2
+    level = 10 * np.log10(mean_power)                      # line 3
+    typical = np.median(level, axis=1, keepdims=True)      # line 4
+    return level - typical                                 # line 5
+
+# %% [markdown]
+# Which one? Try it with clips so small that you know the result. Then write the function as
+# it should be. It returns two things: the number of the wrong line, and the right result.
+# Its last line is like `return 5, result`, if you think that line 5 is wrong.
+
+# %%
+def prominence_repaired(S):
+    # BEGIN SOLUTION
+    averaged = 10 * np.log10(np.mean(10 ** (S / 10), axis=2))
+    return 1, averaged - np.median(averaged, axis=1)[:, np.newaxis]
+    # END SOLUTION
+
+# %%
+check("2.6", prominence_repaired)

@@ -26,9 +26,10 @@
 #
 # **How it works**: as in sheet 1. Put your answer in the place of the three dots, run the
 # cell and the check below it, and try as often as you like. Your notebook will be marked
-# with *other* clips, so compute your answers, don't type numbers in.
+# with *other* clips, so compute your answers, and type numbers in only where a question
+# says so.
 #
-# **Time**: about 30 minutes. **Points**: 10.
+# **Time**: about 40 minutes. **Points**: 12.
 
 # %% [markdown]
 # ## Set up
@@ -190,3 +191,75 @@ def detect(train_audio, test_audio, sr):
 
 # %%
 check("3.5", detect)
+
+# %% [markdown]
+# ## Your own number
+#
+# Answers that are typed in are not marked with other clips. So choose a number of your
+# own, as in sheet 1, before you answer what follows. An answer is a list of it and of what
+# you have found, such as `[my_number, "b"]`.
+
+# %%
+my_number = 1234
+
+# %% [markdown]
+# ## 3.6 Labels at random
+#
+# *1 point · first steps · predict · trains: what an AUC says of a detector that knows nothing*
+#
+# A detector has ranked 20 normal and 20 abnormal clips perfectly, with an AUC of 1. Now you
+# shuffle the *labels* and leave the scores as they are, compute the AUC again, and do this
+# 300 times. What do these AUCs look like? Decide before you run anything.
+
+# %%
+options = [
+    "all are 0: every pair is in the wrong order now",
+    "they scatter around 0.5, and few are below 0.3 or above 0.7",
+    "they scatter around 1, as the scores are still those of a perfect detector",
+    "all are just 0.5, as nobody can rank random labels",
+    "they take all values from 0 to 1 equally often",
+]
+for letter, option in zip("abcde", np.roll(options, my_number)):
+    print(f"{letter}: {option}")
+
+# %%
+shuffled = [my_number, "a"]  # SOLUTION
+
+# %%
+check("3.6", shuffled)
+
+# %% [markdown]
+# Now compare:
+
+# %%
+rng = np.random.default_rng(my_number)
+labels, scores = np.arange(40) < 20, -np.arange(40.0)
+by_chance = [auc(rng.permutation(labels), scores) for _ in range(300)]
+print(f"with the right labels {auc(labels, scores):.2f}, shuffled {np.mean(by_chance):.2f} "
+      f"on average, 95 % of them from {np.quantile(by_chance, 0.025):.2f} to "
+      f"{np.quantile(by_chance, 0.975):.2f}")
+
+# %% [markdown]
+# ## 3.7 Read the curve
+#
+# *1 point · practice · read a plot · trains: from an ROC curve to what a threshold achieves*
+#
+# One false alarm in ten normal clips is what the people at the machine accept. Which share of
+# the abnormal clips raises an alarm then? Read it from the curve, to within 0.04.
+
+# %%
+import matplotlib.pyplot as plt
+
+from esa4_helpers import plot_roc
+
+rng = np.random.default_rng(my_number)
+labels = np.arange(95) < 50
+curve = plot_roc(labels, rng.normal(1.8 * labels))
+curve.set(xticks=np.linspace(0, 1, 11), yticks=np.linspace(0, 1, 11))
+curve.grid(True)
+
+# %%
+share_found = [my_number, 0.52]  # SOLUTION
+
+# %%
+check("3.7", share_found)

@@ -28,7 +28,7 @@
 # dots and run the checks, as often as you like; when the sheet is marked, your functions are
 # called with other numbers.
 #
-# **Time**: about 30 minutes. **Points**: 10.
+# **Time**: about 35 minutes. **Points**: 12.
 
 # %% [markdown]
 # ## Set up
@@ -174,6 +174,52 @@ def surprise(train_errors, test_errors):
 
 # %%
 check("4.5", surprise)
+
+# %% [markdown]
+# ## Your own number
+#
+# Answers that are typed in are not marked with other clips. So choose a number of your
+# own, as in sheet 1, before you answer what follows. An answer is a list of it and of what
+# you have found, such as `[my_number, "b"]`.
+
+# %%
+my_number = 1234
+
+# %% [markdown]
+# ## 4.6 Perfect, but why?
+#
+# *2 points · design · which control? · trains: finding the comparison that a claim needs*
+#
+# A colleague reports: "We trained an autoencoder on normal clips only and described each clip by
+# its *error profile*, the mean error in each band. A Gaussian that was fitted to the profiles of
+# the training clips ranks all 20 test clips perfectly, with an AUC of 1, and does so with each of
+# five seeds. So the network **has learnt** what a healthy valve sounds like, and that is what
+# finds the faults."
+#
+# The ranking may well be real. But does it come from what the network has learnt? A *control*
+# is the same computation without the part that is thought to matter. Which of these are the
+# controls that this claim lacks? There may be one or several.
+
+# %%
+options = [
+    "train twenty seeds instead of five",
+    "the profiles of the same network before any training",
+    "train for ten times as many epochs",
+    "the profiles with no network: each clip minus the mean spectrum of the training clips",
+    "the training clips' own mean error, which should be lower than that of the test clips",
+    "the same profiles with a larger model of them, such as a mixture of Gaussians",
+]
+for letter, option in zip("abcdef", np.roll(options, my_number)):
+    print(f"{letter}: {option}")
+
+# %% [markdown]
+# Several letters go into one text, as in `[my_number, "a, b"]`.
+
+# %%
+controls = [my_number, "b, f"]  # SOLUTION
+
+# %%
+check("4.6", controls)
 
 # %% [markdown]
 # **To try, without points**: take the log-mel spectrograms of

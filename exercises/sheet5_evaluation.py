@@ -27,7 +27,7 @@
 # dots and run the checks, as often as you like; when the sheet is marked, your functions are
 # called with other numbers.
 #
-# **Time**: about 35 minutes. **Points**: 12.
+# **Time**: about 45 minutes. **Points**: 16.
 
 # %% [markdown]
 # ## Set up
@@ -197,6 +197,85 @@ def raise_alarm(train, new):
 
 # %%
 check("5.5", raise_alarm)
+
+# %% [markdown]
+# ## 5.6 Five lines, one bug
+#
+# *2 points · practice · find the bug · trains: noticing where test clips leak into a detector*
+#
+# This function is to be the simplest of all detectors. `train` has the levels of normal clips, in
+# dB, and `new` those of clips to be judged. The score of a clip says how far its level is from
+# the typical one of the normal clips. The threshold is such that the given share of the
+# *training* clips scores above it. Returned is the share of the new clips that raise an alarm.
+# One of the five lines is wrong. On most data nobody notices.
+
+# %%
+def share_of_alarms(train, new, share):
+    typical = np.median(np.append(train, new))             # line 1
+    known = np.abs(train - typical)                        # line 2
+    scores = np.abs(new - typical)                         # line 3
+    limit = np.quantile(known, 1 - share)                  # line 4
+    return np.mean(scores > limit)                         # line 5
+
+# %% [markdown]
+# Ask of each line which clips it may know. Then write the function as it should be. It
+# returns two things: the number of the wrong line, and the right share. Its last line is like
+# `return 5, result`, if you think that line 5 is wrong.
+
+# %%
+def share_repaired(train, new, share):
+    # BEGIN SOLUTION
+    usual = np.median(train)
+    boundary = np.quantile(np.abs(train - usual), 1 - share)
+    return 1, np.mean(np.abs(new - usual) > boundary)
+    # END SOLUTION
+
+# %%
+check("5.6", share_repaired)
+
+# %% [markdown]
+# ## Your own number
+#
+# Answers that are typed in are not marked with other clips. So choose a number of your
+# own, as in sheet 1, before you answer what follows. An answer is a list of it and of what
+# you have found, such as `[my_number, "b"]`.
+
+# %%
+my_number = 1234
+
+# %% [markdown]
+# ## 5.7 Would you sign this?
+#
+# *2 points · design · referee · trains: objections that hold, and those that don't*
+#
+# You are to referee this: "We tried 40 settings of our detector on the same 10 normal and 10
+# abnormal clips. The best setting reaches an AUC of 0.97, where the other group's detector, on
+# the same clips, has 0.93. So ours is better, and in the factory it will raise an alarm for 97 %
+# of all faults."
+#
+# Which of these objections hold? There may be one or several; each wrong one would
+# embarrass you.
+
+# %%
+options = [
+    "the best of 40 settings was chosen by the clips that its AUC is reported for",
+    "in a factory faults are much rarer than here, and then the AUC of a detector drops",
+    "with 10 clips of each sort, 0.97 and 0.93 are no more apart than luck can explain",
+    "an AUC depends on the threshold, and the report names none",
+    "an AUC is not the share of faults that raise an alarm: that needs a threshold",
+    "the abnormal clips should have been used for training, too: an AUC needs both sorts",
+]
+for letter, option in zip("abcdef", np.roll(options, my_number)):
+    print(f"{letter}: {option}")
+
+# %% [markdown]
+# Several letters go into one text, as in `[my_number, "a, b"]`.
+
+# %%
+objections = [my_number, "a, c, e"]  # SOLUTION
+
+# %%
+check("5.7", objections)
 
 # %% [markdown]
 # **To try, without points**: in 5.5, take the threshold from the training clips that the

@@ -25,9 +25,10 @@
 # may point all of it at a machine of your own.
 #
 # It works as sheet 1 does: replace the dots, run the check, try again as often as you like.
-# Your answers will be marked with *other* clips, so compute everything.
+# Your answers will be marked with *other* clips, so compute everything, except where a
+# question lets you type the answer in.
 #
-# **Time**: about 40 minutes, plus your own machine. **Points**: 8.
+# **Time**: about 50 minutes, plus your own machine. **Points**: 12.
 
 # %% [markdown]
 # ## Set up
@@ -171,6 +172,104 @@ def keep_watch(normal, new, sr, every, per_day):
 check("6.4", keep_watch)
 
 # %% [markdown]
+# ## Your own number
+#
+# Answers that are typed in are not marked with other clips. So choose a number of your
+# own, as in sheet 1, before you answer what follows. An answer is a list of it and of what
+# you have found, such as `[my_number, "b"]`.
+
+# %%
+my_number = 1234
+
+# %% [markdown]
+# ## 6.5 Who will hear it?
+#
+# *2 points · practice · predict · trains: telling what a detector hears from the way it works*
+#
+# A valve no longer clicks; its background is as ever. Here are four detectors, each fitted to
+# normal clips. For all of them, a higher score is more anomalous. Which will rank most clips
+# *without* the click above those with it? There may be one or several. Decide first, then
+# answer, and run the comparison after that.
+
+# %%
+options = [
+    "loudest moment: the peak level of the clip",
+    "unusual peak: how far the peak level is from the median of the training clips",
+    "median spectrum: in each band, the median level over time; how far from that of training",
+    "maximum spectrum: in each band, the maximum level over time; how far from that of training",
+]
+for letter, option in zip("abcd", np.roll(options, my_number)):
+    print(f"{letter}: {option}")
+
+# %% [markdown]
+# Several letters go into one text, as in `[my_number, "a, b"]`.
+
+# %%
+hearing = [my_number, "b, d"]  # SOLUTION
+
+# %%
+check("6.5", hearing)
+
+# %% [markdown]
+# The comparison, with clips that are made from your number:
+
+# %%
+from esa4_helpers import log_mel_spectrogram, make_synthetic_dataset, peak_level
+
+quiet = make_synthetic_dataset(
+    20, 20, 20, sr=16000, kinds="missing click", random_state=my_number
+)
+old_peak, new_peak = peak_level(quiet.train.audio), peak_level(quiet.test.audio)
+old_bands, new_bands = (
+    log_mel_spectrogram(part.audio, part.sr) for part in (quiet.train, quiet.test)
+)
+
+
+def how_far(pool):
+    known, new = pool(old_bands, axis=2), pool(new_bands, axis=2)
+    return np.abs((new - known.mean(axis=0)) / known.std(axis=0)).mean(axis=1)
+
+
+for name, ranking in {
+    "loudest moment": new_peak,
+    "unusual peak": np.abs(new_peak - np.median(old_peak)),
+    "median spectrum": how_far(np.median),
+    "maximum spectrum": how_far(np.max),
+}.items():
+    print(f"{name:16} AUC {auc(quiet.test.is_anomaly, ranking):.2f}")
+
+# %% [markdown]
+# ## 6.6 What is missing here?
+#
+# *2 points · design · which control? · trains: recordings that tell a fault from another day*
+#
+# "On Monday I recorded my fan, two minutes, with the window shut. On Tuesday I put a sheet of
+# paper in the air stream and recorded it again, with the window open, as it had got warm. A
+# detector that was fitted to half of Monday's clips keeps quiet on the other half and raises an
+# alarm for every clip of Tuesday. It **hears the paper**."
+#
+# Which further recordings or tests would tell whether it does? There may be one or
+# several.
+
+# %%
+options = [
+    "the healthy fan on Tuesday, with the window open",
+    "twenty more minutes of Monday, with the window shut",
+    "the fan with the paper, with the window shut, as on Monday",
+    "a detector with a network, for comparison",
+    "the 95 % interval of the AUC of Tuesday's clips against the other half of Monday's",
+    "shorter clips, so that there are more of both sorts",
+]
+for letter, option in zip("abcdef", np.roll(options, my_number)):
+    print(f"{letter}: {option}")
+
+# %%
+missing = [my_number, "a, e"]  # SOLUTION
+
+# %%
+check("6.6", missing)
+
+# %% [markdown]
 # ## And now: your own machine
 #
 # From here on nothing is checked and there are no points. A coffee grinder, a fan, a 3D
@@ -190,7 +289,7 @@ check("6.4", keep_watch)
 # - `changed`: whatever you have changed. May be missing.
 #
 # Type the folder's name between the quotation marks. While there is no such folder, the cells
-# below do nothing. They use your `read_folder` and `cut_clips`.
+# below do nothing.
 
 # %%
 machine = Path("my_machine")
@@ -199,15 +298,49 @@ clip_seconds = 2.5
 allowed = 0.05
 
 # %% [markdown]
-# Read and cut:
+# Read and cut. `read_folder` cuts all files to the length of the shortest: good for
+# clips, but ten minutes would shrink to seven seconds if one file is that short. So here your
+# `cut_clips` gets one recording at a time, and all clips of all recordings are kept. Files that
+# can't be used are named and left out.
 
 # %%
+import soundfile
+
+
+def clips_of(folder):
+    n_samples = round(clip_seconds * clip_rate)
+    clips = [np.empty((0, n_samples), np.float32)]
+    for file in sorted(Path(folder).glob("[!.]*")):
+        if file.is_dir():
+            continue
+        try:
+            channels, rate = soundfile.read(file, dtype="float32", always_2d=True)
+        except Exception as error:  # there are many ways to be no recording
+            print(f"{file.name} is left out, it can't be read: {error}")
+            continue
+        mono = channels.mean(axis=1)
+        if len(mono) < clip_seconds * rate:
+            print(f"{file.name} is left out, it lasts {len(mono) / rate:.1f} s and a clip "
+                  f"takes {clip_seconds} s")
+        elif not np.isfinite(mono).all():
+            print(f"{file.name} is left out, some of its samples are no numbers")
+        else:
+            mono = librosa.resample(mono, orig_sr=rate, target_sr=clip_rate)
+            cut = cut_clips(mono[np.newaxis], n_samples)
+            silent = np.ptp(cut, axis=1) < 1e-4
+            if silent.any():
+                print(f"{file.name}: {silent.sum()} of {len(cut)} clips are left out, silent")
+            clips.append(cut[~silent])
+    return np.concatenate(clips)
+
+
 parts = {}
 for part in ("normal", "apart", "changed"):
     if (machine / part).is_dir():
-        recordings = read_folder(str(machine / part), clip_rate)
-        parts[part] = cut_clips(recordings, int(clip_seconds * clip_rate))
-        print(part, parts[part].shape)
+        found = clips_of(machine / part)
+        print(f"{part}: {len(found)} clips")
+        if len(found):
+            parts[part] = found
 if not parts:
     print("no recordings yet in the folder", machine)
 

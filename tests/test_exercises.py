@@ -10,16 +10,18 @@ from contextlib import redirect_stdout
 from functools import cache
 from importlib import import_module
 from io import StringIO
-from itertools import chain
+from itertools import chain, combinations
 from pathlib import Path
 from textwrap import dedent
 from typing import Any, NamedTuple
 
 import joblib
 import jupytext
+import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
 import pytest
+import soundfile
 import student_sheets as tool
 
 from esa4_helpers import exercises, features
@@ -27,6 +29,7 @@ from esa4_helpers.exercises import (
     SHEETS,
     Question,
     Wrong,
+    _choices,
     call,
     check,
     compare,
@@ -36,6 +39,7 @@ from esa4_helpers.exercises import (
     question,
     questions,
 )
+from esa4_helpers.exercises._choices import KINDS, choose, one_number, repaired
 
 ROOT = Path(__file__).resolve().parent.parent
 QUESTIONS = {id: q for sheet in SHEETS for id, q in questions(sheet).items()}
@@ -46,6 +50,9 @@ MISTAKES = {
         "MISTAKES"
     ].items()
 }
+
+# The number that the solutions of typed answers are for.
+OWN_NUMBER = 1234
 
 
 def source_of(sheet: int) -> Path:
@@ -90,6 +97,7 @@ def run(notebook: nbformat.NotebookNode, seed: int) -> Ran:
         for cell in notebook.cells:
             if cell.cell_type == "code" and "google.colab" not in cell.source:
                 exec(cell.source, names)
+    plt.close("all")
     said = re.findall(r"^(\d\.\d): (.+)$", out.getvalue(), re.MULTILINE)
     assert len(dict(said)) == len(said)
     return Ran(names, dict(said))
@@ -108,6 +116,11 @@ def asked(request: pytest.FixtureRequest) -> Question:
 
 def sheet_of(asked: Question) -> int:
     return int(asked.id.split(".")[0])
+
+
+def is_typed(answer: Any) -> bool:
+    """Whether it was typed in and so belongs to a student's number, not to a seed."""
+    return isinstance(answer, list) and answer[0] == OWN_NUMBER
 
 
 class TestEveryQuestion:
@@ -132,6 +145,11 @@ class TestEveryQuestion:
 
     def test_refuses_what_another_seed_made_right(self, asked, solved):
         answer = solved(sheet_of(asked), 0).names[asked.name]
+        if is_typed(answer):
+            number, given = answer
+            others = [[number + more, given] for more in range(1, 5)]
+            assert any(explain(asked.id, other, 0) for other in others)
+            return
         if not asked.is_function:
             assert explain(asked.id, answer, 1) is not None
             return
@@ -182,6 +200,7 @@ class TestEverySheet:
             points = f"{of.points} point" + "s" * (of.points > 1)
             assert re.search(
                 rf"^## {re.escape(id)} .+\n\n\*{points} · {of.level} · "
+                rf"(?:(?:{'|'.join(map(re.escape, KINDS))}) · )?"
                 rf"trains: {re.escape(of.trains)}\*$",
                 text,
                 re.MULTILINE,
@@ -220,11 +239,164 @@ def solution_lines(source: Path) -> list[str]:
     return [line for line in lines if re.search(r"\w", line)]
 
 
+class TestQuestionsOfOtherKinds:
+    def test_each_sheet_has_some_and_each_kind_occurs(self):
+        named = rf"^# \*\d points? · .+ · ({'|'.join(map(re.escape, KINDS))}) · trains"
+        kinds = [
+            re.findall(named, path.read_text("utf-8"), re.MULTILINE)
+            for path in tool.sources()
+        ]
+        assert all(kinds)
+        assert set(chain(*kinds)) == set(KINDS)
+
+    def test_typed_answers_are_as_right_in_marking_as_before(self, solved):
+        """Marking brings another seed, and nobody can type an answer for that."""
+        for id, asked in QUESTIONS.items():
+            answer = solved(sheet_of(asked), 0).names[asked.name]
+            if is_typed(answer):
+                assert [explain(id, answer, seed) for seed in (0, 1, 5)] == [None] * 3
+
+    @pytest.mark.parametrize("id", ["1.6", "3.6", "4.6", "5.7", "6.5", "6.6"])
+    def test_one_choice_is_right_for_each_number(self, id):
+        for number in (0, 1, 8):
+            ways = [
+                "".join(way)
+                for n in range(1, 6)
+                for way in combinations("abcdef", n)
+                if explain(id, [number, "".join(way)]) is None
+            ]
+            assert len(ways) == 1
+            for same in (ways[0].upper(), set(ways[0]), f"({') and ('.join(ways[0])})"):
+                assert explain(id, [number, same]) is None
+
+    @pytest.mark.parametrize("id", ["1.6", "3.6", "4.6", "5.7", "6.5", "6.6"])
+    def test_each_wrong_option_has_a_sentence_that_names_no_letter_but_its_own(
+        self, id
+    ):
+        single = {letter: explain(id, [0, letter]) for letter in "abcdef"}
+        wrong = [told for told in single.values() if told and "letters" not in told]
+        assert len(set(wrong)) >= len(wrong) - 1
+        for told in wrong:
+            assert not re.search(r"\b[b-f]\b", told[1:])
+
+    def test_the_options_of_a_sheet_are_as_many_as_the_check_knows(self, solved):
+        for id in ("1.6", "3.6", "4.6", "5.7", "6.5", "6.6"):
+            cells = jupytext.read(source_of(int(id[0]))).cells
+            checks = [i for i, c in enumerate(cells) if f'check("{id}"' in c.source]
+            shown = next(
+                cell.source
+                for cell in cells[checks[0] :: -1]
+                if cell.source.startswith("options =")
+            )
+            names = {"np": np, "my_number": 0}
+            with redirect_stdout(StringIO()) as out:
+                exec(shown, names)
+            assert len(out.getvalue().splitlines()) == len(names["options"])
+            last = "abcdef"[len(names["options"]) - 1]
+            assert f"letters a to {last}" in explain(id, [0, "z"])
+
+    @pytest.mark.parametrize(
+        ("answer", "told"),
+        [
+            ("b", "a list of two"),
+            ([3, ...], "not answered yet"),
+            ([3], "a list of two"),
+            (np.array(3), "a list of two"),
+            ([0, np.array("d")], "letters a to c"),
+            (["b", 3], "first in the list"),
+            ([True, "b"], "first in the list"),
+            ([0.5, "b"], "first in the list"),
+            ([np.nan, "b"], "first in the list"),
+            ([-1, "b"], "first in the list"),
+            ([10**9, "b"], "first in the list"),
+            ([[3], "b"], "first in the list"),
+            ([0, ""], "letters a to c"),
+            ([0, "d"], "letters a to c"),
+            ([0, "a or b"], "letters a to c"),
+            ([0, 2], "between quotation marks"),
+            ([0, []], "between quotation marks"),
+            ([0, [["a"]]], "between quotation marks"),
+            ([0, "abc"], "decided nothing"),
+            ([0, "ab"], "choose one letter"),
+            ([1, "b"], "b: the first"),
+            ([0, "c"], "c: the third"),
+        ],
+    )
+    def test_wrong_choices_are_answered(self, answer, told):
+        with pytest.raises(Wrong, match=told):
+            choose(answer, {1}, ["the first", "", "the third"])
+        with pytest.raises(Wrong):
+            choose(answer, {1, 2}, ["the first", "a hint", "a hint"])
+
+    @pytest.mark.parametrize("wrong", [None, "1", True, np.nan, [1], 1j, np.inf])
+    def test_what_is_no_number_is_answered(self, wrong):
+        with pytest.raises(Wrong, match="the rate should be one finite number"):
+            one_number(wrong, "the rate")
+        with pytest.raises(Wrong):
+            repaired((wrong, 3), 1, {2: ""})
+
+
+class TestRecordingsOfOnesOwn:
+    @pytest.fixture
+    def clips_of(self, solved) -> Callable[[Path], np.ndarray]:
+        return solved(6, 0).names["clips_of"]
+
+    @pytest.fixture
+    def record(self, tmp_path) -> Callable[..., None]:
+        rng = np.random.default_rng(0)
+
+        def record(name: str, seconds: float, rate: int = 16000, channels: int = 1):
+            shape = (round(seconds * rate), channels)
+            audio = 0.1 * rng.standard_normal(shape)
+            soundfile.write(tmp_path / name, audio, rate, subtype="FLOAT")
+            return audio
+
+        return record
+
+    def test_each_is_cut_by_itself_and_nothing_is_lost(
+        self, clips_of, record, tmp_path
+    ):
+        record("long.wav", 60)
+        audio = record("brief.wav", 7)
+        record("stereo.WAV", 5.1, rate=44100, channels=2)
+        clips = clips_of(tmp_path)
+        assert clips.shape == (2 + 24 + 2, 40000)
+        assert clips[:2].ravel() == pytest.approx(audio[:80000, 0], abs=1e-6)
+
+    def test_files_that_give_no_clip_are_named_with_a_reason(
+        self, clips_of, record, tmp_path, capsys
+    ):
+        record("good.wav", 6)
+        record("short.wav", 1.2)
+        record("empty.wav", 0)
+        soundfile.write(tmp_path / "silent.wav", np.zeros(50000), 16000)
+        holed = 0.1 * np.random.default_rng(1).standard_normal(50000)
+        holed[7] = np.nan
+        soundfile.write(tmp_path / "holed.wav", holed, 16000, subtype="FLOAT")
+        (tmp_path / "damaged.wav").write_bytes(b"RIFF nothing more")
+        (tmp_path / "notes.txt").write_text("in the hall")
+        (tmp_path / "bare.raw").write_bytes(bytes(99))
+        (tmp_path / "folder.wav").mkdir()
+        (tmp_path / "gone.wav").symlink_to("nowhere")
+        (tmp_path / ".hidden").write_text("by the system")
+        assert clips_of(tmp_path).shape == (2, 40000)
+        said = capsys.readouterr().out.splitlines()
+        assert [line.split(".")[0] for line in said] == [
+            *("bare", "damaged", "empty", "gone", "holed", "notes", "short", "silent")
+        ]
+        assert "lasts 1.2 s and a clip takes 2.5 s" in said[6]
+        assert "no numbers" in said[4]
+        assert "1 of 1 clips are left out, silent" in said[7]
+
+    def test_a_folder_without_any_gives_none(self, clips_of, tmp_path):
+        assert clips_of(tmp_path).shape == (0, 40000)
+
+
 class TestHowASheetIsMade:
     """exercises/README.md says it; it must be true."""
 
     TEXT = (ROOT / "exercises" / "README.md").read_text(encoding="utf-8")
-    SOURCE, CHECK, WRONG = (
+    SOURCE, CHECK, WRONG, CHOICE, CHOOSES, CHOSEN, READS, REPAIRS = (
         dedent(code)
         for code in re.findall(
             r"^ *```python\n(.*?)^ *```", TEXT, re.DOTALL | re.MULTILINE
@@ -238,7 +410,7 @@ class TestHowASheetIsMade:
         names = {**vars(module)}
         exec(self.CHECK, names)
         monkeypatch.setattr(module, "how_many", names["how_many"], raising=False)
-        return questions(1)["1.6"]
+        return questions(1)["1.8"]
 
     def test_its_example_takes_the_solution_and_knows_the_mistakes(
         self, example, capsys
@@ -259,7 +431,30 @@ class TestHowASheetIsMade:
         source.write_text(source_of(1).read_text("utf-8") + "\n" + self.SOURCE, "utf-8")
         *_, answer, check = tool.student_notebook(source).cells
         assert re.fullmatch(r"def how_many\(audio\):\n *\.\.\.", answer.source)
-        assert check.source == 'check("1.6", how_many)'
+        assert check.source == 'check("1.8", how_many)'
+
+    def test_its_examples_of_other_kinds_do_what_it_says(self):
+        names = {**vars(_choices), **vars(exercises)}
+        for code in (self.CHOOSES, self.READS, self.REPAIRS):
+            exec(code, names)
+        interval, highest = names["interval"].examine, names["highest"].examine
+        sheet = {"np": np, "my_number": OWN_NUMBER, "check": lambda id, a: None}
+        with redirect_stdout(StringIO()) as out:
+            exec(self.CHOICE, sheet)
+        interval(sheet["interval"], 0)
+        assert f"{sheet['interval'][1]}: half as wide\n" in out.getvalue()
+        for wrong, part in eval("{" + self.CHOSEN + "}")["1.8"]:
+            with pytest.raises(Wrong, match=part):
+                interval(wrong(None), 0)
+        highest([3, np.random.default_rng(3).uniform(1, 9, 20).max() + 0.1], 0)
+        for wrong in ([3, 5], [3, "9"]):
+            with pytest.raises(Wrong, match="highest"):
+                highest(wrong, 0)
+        mean_repaired = names["mean_repaired"].examine
+        mean_repaired(lambda rows: (2, rows.mean(axis=1)), 0)
+        for line, axis, part in ((2, 0, "still there"), (1, 1, "line 1 is right")):
+            with pytest.raises(Wrong, match=part):
+                mean_repaired(lambda rows, n=line, a=axis: (n, rows.mean(axis=a)), 0)
 
     def test_the_files_that_it_names_exist(self):
         named = re.findall(r"`((?:\w+/)*\w+\.(?:py|ipynb|md|yml|toml))`", self.TEXT)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import Wrong, call, compare, exercise_clips, question
+from ._choices import choose, one_number, own_answer
 
 
 def _hiss(rng: np.random.Generator, n_clips: int, n_samples: int) -> np.ndarray:
@@ -186,3 +187,47 @@ def margin(answer: Any, seed: int) -> None:
         hint="Check 1.2 and 1.4 first; then lowest abnormal score minus highest normal.",
         tolerance=1e-2,
     )
+
+
+@question(
+    "1.6",
+    points=1,
+    level="first steps",
+    trains="what a factor does to a level",
+    is_function=False,
+)
+def change(answer: Any, seed: int) -> None:
+    choose(
+        answer,
+        {2},
+        [
+            "a level is a logarithm, which makes a sum of a product: a factor adds a "
+            "number of dB, whatever the level is",
+            "this is what twice the *power* does; samples are pressures, and the power "
+            "is their square",
+            "",
+            "the level before is the same on both sides: a factor adds as many dB to a "
+            "faint clip as to a loud one",
+            "a factor is no number of dB: take 20 times its logarithm to the base 10",
+        ],
+    )
+
+
+@question(
+    "1.7",
+    points=1,
+    level="practice",
+    trains="seeing that a recording was too loud",
+    is_function=False,
+)
+def clipped(answer: Any, seed: int) -> None:
+    number, given = own_answer(answer)
+    given = one_number(given, "the number of the clip")
+    peaks = np.abs(exercise_clips(1, number).train.audio[:6]).max(axis=1)
+    if given not in range(6):
+        raise Wrong("the clips have the numbers 0 to 5: look at the titles")
+    if given != peaks.argmax():
+        raise Wrong(
+            f"in clip {given:g} next to no other sample is as high as the highest: "
+            "in a clipped one, many are cut off at just the same height"
+        )

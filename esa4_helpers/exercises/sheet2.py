@@ -9,6 +9,7 @@ import numpy as np
 
 from ..features import log_mel_spectrogram
 from . import Wrong, call, compare, exercise_clips, question
+from ._choices import repaired
 
 
 @question(
@@ -275,3 +276,55 @@ def _pooled(seed: int) -> tuple[np.ndarray, np.ndarray]:
     clips = exercise_clips(2, seed)
     S = log_mel_spectrogram(clips.audio, clips.sr)
     return S.mean(axis=2), -np.sort(-S, axis=2)[:, :, :3].mean(axis=2)
+
+
+_LINES_OF_PROMINENCE = {
+    2: "the frames lie along the last axis, and a mean of powers is asked for",
+    3: "it makes a level of a power, and that takes 10 times the logarithm",
+    4: "the bands are on the second axis, and `keepdims` leaves a place for them, so that "
+    "each clip has a typical level of its own",
+    5: "a distance of two levels in dB is their difference",
+}
+
+
+@question(
+    "2.6",
+    points=2,
+    level="practice",
+    trains="checking code line by line",
+)
+def prominence_repaired(answer: Any, seed: int) -> None:
+    rng = np.random.default_rng([seed, 26])
+    for n_bands in rng.choice(range(5, 12), 2, replace=False).tolist():
+        # Some bands are steady and others are not, so that no two means agree.
+        around = rng.uniform(0, 12, (4, n_bands, 1)) * rng.standard_normal((1, 1, 30))
+        S = rng.uniform(-70, -30, (4, n_bands, 1)) + around
+
+        def above_typical(level: np.ndarray) -> np.ndarray:
+            return level - np.median(level, axis=1)[:, np.newaxis]
+
+        def mean_level(size: float, S: np.ndarray = S) -> np.ndarray:
+            """The level of a mean: of powers for 10, of pressures for 20."""
+            return size * np.log10(np.mean(np.exp(S * np.log(10) / size), axis=2))
+
+        right = mean_level(10)
+        compare(
+            repaired(call(answer, S), 1, _LINES_OF_PROMINENCE),
+            above_typical(right),
+            {
+                "the line is right, but the result is that of the function with the bug: "
+                "repair it": above_typical(mean_level(20) / 2),
+                "this averages pressures: the mean of the powers is asked for": (
+                    above_typical(mean_level(20))
+                ),
+                "this is the level itself: its distance to the clip's typical level is "
+                "asked for": right,
+                "this averages levels in dB: take the mean of the powers": (
+                    above_typical(S.mean(axis=2))
+                ),
+                "this takes the typical level of a band over the clips: take that of a "
+                "clip over the bands": right - np.median(right, axis=0),
+            },
+            what="the result of the repaired function",
+            hint="Mean of the powers, level in dB, then minus the clip's median.",
+        )

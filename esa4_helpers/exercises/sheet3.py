@@ -11,6 +11,7 @@ from scipy.stats import norm
 from ..datasets import make_synthetic_dataset
 from ..evaluation import auc
 from . import Wrong, call, compare, question
+from ._choices import choose, one_number, own_answer
 
 _CLICK_FAULTS = ("weak click", "missing click")
 # Squeaks are harder to tell, so the AUC of few would be left to chance.
@@ -259,3 +260,65 @@ def _one_for_each(result: Any, n_test: int, n_train: int = 0) -> np.ndarray:
     if not np.isfinite(scores).all():
         raise Wrong("the scores should be finite, and hold NaN or infinity")
     return scores
+
+
+@question(
+    "3.6",
+    points=1,
+    level="first steps",
+    trains="what an AUC says of a detector that knows nothing",
+    is_function=False,
+)
+def shuffled(answer: Any, seed: int) -> None:
+    choose(
+        answer,
+        {1},
+        [
+            "an AUC of 0 takes labels that are all turned, which is knowledge, too: "
+            "shuffled ones are wrong about half of the time",
+            "",
+            "the AUC compares scores with labels: however good the scores are, they know "
+            "nothing about labels that were drawn at random",
+            "that is right on average only: each shuffle is another one, and by luck some "
+            "put more abnormal labels at the top than others",
+            "an AUC is a mean over 400 pairs, and many pairs rarely all fall the same "
+            "way: extreme values are rare",
+        ],
+    )
+
+
+@question(
+    "3.7",
+    points=1,
+    level="practice",
+    trains="from an ROC curve to what a threshold achieves",
+    is_function=False,
+)
+def share_found(answer: Any, seed: int) -> None:
+    number, given = own_answer(answer)
+    given = one_number(given, "the share")
+    labels = np.arange(95) < 50
+    scores = np.random.default_rng(number).normal(1.8 * labels)
+    # With 45 normal clips, 4 false alarms are less than a tenth of them and 5 are more.
+    normal, abnormal = np.sort(scores[~labels])[::-1], scores[labels]
+    right = np.mean(abnormal > normal[4])
+    if abs(given - right) <= 0.04 + 1e-9:
+        return
+    if given > 1:
+        raise Wrong("a share lies between 0 and 1: if these are percent, divide by 100")
+    if given < 0:
+        raise Wrong("a share can't be negative")
+    if abs(given - auc(labels, scores)) < 0.006:
+        raise Wrong(
+            "this is the area under the whole curve: one point of the curve is asked for"
+        )
+    if abs(given - (1 - right)) <= 0.04:
+        raise Wrong(
+            "about this share of the abnormal clips is *missed*: how many are found?"
+        )
+    reached = np.mean(normal > np.quantile(abnormal, 1 - given))
+    raise Wrong(
+        f"the curve reaches a height of {given:g} at about {reached:.2f} on the axis of "
+        "false alarms: go to 0.1 on that axis, straight up to the curve, and then to the "
+        "left"
+    )

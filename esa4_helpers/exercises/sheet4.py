@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import Wrong, call, compare, question
+from ._choices import choose
 
 
 @question(
@@ -303,3 +304,29 @@ def surprise(answer: Any, seed: int) -> None:
         for kind, sentence in enumerate(_MISSED, start=1):
             if scores[kinds == kind].min() <= normal:
                 raise Wrong(sentence)
+
+
+@question(
+    "4.6",
+    points=2,
+    level="design",
+    trains="finding the comparison that a claim needs",
+    is_function=False,
+)
+def controls(answer: Any, seed: int) -> None:
+    choose(
+        answer,
+        {1, 3},
+        [
+            "more seeds say how much the result depends on chance, and in all of them the "
+            "network has been trained: nothing is taken away",
+            "What would still be there if the network had learnt nothing at all?",
+            "more training adds to the part in question: a control takes it away",
+            "How would something do that knows the valve's usual spectrum, and has no "
+            "network?",
+            "that tells whether the network knows its training clips by heart, and not "
+            "what ranks the test clips",
+            "this changes how the profiles are judged; they come from the same trained "
+            "network",
+        ],
+    )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import Wrong, call, compare, question
+from ._choices import choose, repaired
 
 
 def _ratios(hits: int, false: int, missed: int) -> tuple[float, float, float]:
@@ -324,3 +325,94 @@ def raise_alarm(answer: Any, seed: int) -> None:
     for share, kind in zip(found, _DEAF_TO, strict=True):
         if share < 0.9:
             raise Wrong(f"too few alarms ({share:.0%}) for {kind}")
+
+
+_LINES_OF_ALARMS = {
+    2: "the training clips are scored as the new ones are, by their distance",
+    3: "too loud and too quiet are both suspicious, and each clip is scored by itself",
+    4: "it has just the given share of the training clips above it, as was asked for",
+    5: "a mean of True and False is the share of True",
+}
+
+
+def _levels(rng: np.random.Generator, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Levels of training clips, and of new ones, of which two score at the threshold."""
+    while True:
+        # Some are too quiet in training, and most new ones too loud, so that no other
+        # typical level leads to the same alarms.
+        n_train, n_new = rng.integers((41, 200), (60, 300)).tolist()
+        quiet = rng.uniform(-44, -40, n_train // 8)
+        train = np.append(rng.normal(-30, 2, n_train), quiet).round()
+        middle = np.median(train)
+        known = np.sort(np.abs(train - middle))
+        place = (1 - share) * (len(known) - 1)
+        limit = known[int(place)]
+        # Not between two scores, where rounding errors would decide.
+        if known[int(place - 0.01)] == known[int(place + 1.01)]:
+            ties = [middle - limit, middle + limit]
+            return train, np.append(np.linspace(-38, -15, n_new), ties)
+
+
+@question(
+    "5.6",
+    points=2,
+    level="practice",
+    trains="noticing where test clips leak into a detector",
+)
+def share_repaired(answer: Any, seed: int) -> None:
+    rng = np.random.default_rng([seed, 56])
+    for share in rng.choice([0.15, 0.2, 0.25], 2, replace=False).tolist():
+        train, new = _levels(rng, share)
+
+        def alarms(middle: float, train=train, new=new, share=share) -> np.ndarray:
+            known, unknown = (np.sort(np.abs(x - middle)) for x in (train, new))
+            return unknown > np.quantile(known, 1 - share)
+
+        middle = np.median(train)
+        border = np.quantile(np.abs(train - middle), 1 - share)
+        compare(
+            repaired(call(answer, train, new, share), 1, _LINES_OF_ALARMS),
+            alarms(middle).mean(),
+            {
+                "the line is right, but the result is that of the function with the bug: "
+                "repair it": alarms(np.median(np.append(train, new))).mean(),
+                "this takes the new clips' median as typical: nobody knows whether they "
+                "are normal": alarms(np.median(new)).mean(),
+                "a clip that scores exactly at the threshold is not above it": np.mean(
+                    np.abs(new - middle) >= border
+                ),
+                "this is the number of alarms: divide it by that of the new clips": (
+                    alarms(middle).sum()
+                ),
+                "this takes the mean, which a few odd clips pull away: the median was not "
+                "the bug": alarms(train.mean()).mean(),
+            },
+            what="the result of the repaired function",
+            hint="Learn from the training clips alone, and judge the new ones by that.",
+        )
+
+
+@question(
+    "5.7",
+    points=2,
+    level="design",
+    trains="objections that hold, and those that don't",
+    is_function=False,
+)
+def objections(answer: Any, seed: int) -> None:
+    choose(
+        answer,
+        {0, 2, 4},
+        [
+            "Which clips told the authors what to choose, and which clips were left to "
+            "report on?",
+            "an AUC is a share of pairs of one abnormal and one normal clip, and does not "
+            "depend on how many there are of each: it is the precision that drops",
+            "How wide are the intervals of two results from so few clips?",
+            "an AUC sums up all thresholds and needs none; that is its strength, and its "
+            "limit",
+            "What does the last sentence promise, and what does an AUC count?",
+            "detectors here learn from normal clips alone, as faults are rare and new ones "
+            "look different; an AUC needs both sorts for testing only",
+        ],
+    )

@@ -17,6 +17,7 @@ from ..detectors import anomaly_score
 from ..evaluation import auc_interval
 from ..recipes import make_detector
 from . import Wrong, call, compare, question
+from ._choices import choose
 
 # What librosa resamples to if nobody asks for anything else.
 _LIBROSAS_RATE = 22050
@@ -414,3 +415,54 @@ def keep_watch(answer: Any, seed: int) -> None:
             "the alarms are the same however many are accepted: set the threshold by "
             "`per_day` and `every`. (The threshold of `predict` has a rate of its own.)"
         )
+
+
+@question(
+    "6.5",
+    points=2,
+    level="practice",
+    trains="telling what a detector hears from the way it works",
+    is_function=False,
+)
+def hearing(answer: Any, seed: int) -> None:
+    choose(
+        answer,
+        {1, 3},
+        [
+            "without its click a clip is quieter, so these clips get the *lowest* scores "
+            "of all: such a detector hears only what is too loud",
+            "What becomes of the peak when the click is gone, and does this detector mind, "
+            "whether above or below?",
+            "a click lasts less than half of the time, so a median over time never "
+            "knew that there was one",
+            "Which of the others catches the click in each band, however short it is?",
+        ],
+    )
+
+
+@question(
+    "6.6",
+    points=2,
+    level="design",
+    trains="recordings that tell a fault from another day",
+    is_function=False,
+)
+def missing(answer: Any, seed: int) -> None:
+    choose(
+        answer,
+        {0, 2},
+        [
+            "Would it keep quiet if the day and the window were others, but the paper was "
+            "never there?",
+            "more of Monday tells more about Monday, and nothing about what another day "
+            "changes",
+            "Would it raise an alarm if nothing but the paper had changed: Monday's room, "
+            "with the paper alone?",
+            "if the window is what it hears, a network has also heard the window: both "
+            "differ between the two recordings",
+            "an interval says how sure a difference between the recordings is, and not "
+            "what causes it: here the paper and the window",
+            "more and shorter clips are cut from the same two recordings, and window and "
+            "paper still change together",
+        ],
+    )

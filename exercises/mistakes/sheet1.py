@@ -69,4 +69,19 @@ MISTAKES = {
         (widest_margin, "widest gap"),
         (lambda clips: _scores(clips), "one number"),
     ],
+    "1.6": [
+        (lambda clips: [0, "a"], "a sum of a product"),
+        (lambda clips: [1, "c"], "twice the *power*"),
+        (lambda clips: [0, "D"], "as many dB to a faint clip"),
+        (lambda clips: [4, "(d)"], "20 times its logarithm"),
+        (lambda clips: [0, "b, c"], "choose one letter"),
+        (lambda clips: [0, "abcde"], "decided nothing"),
+        (lambda clips: [0, "six"], "letters a to e"),
+        (lambda clips: "c", "a list of two"),
+    ],
+    "1.7": [
+        (lambda clips: [0, 1], "in clip 1 next to no other sample"),
+        (lambda clips: [0, 6], "0 to 5"),
+        (lambda clips: [0, "2"], "one finite number"),
+    ],
 }

@@ -88,6 +88,16 @@ def signed(clips):
     return loudest / mean
 
 
+def above_typical(level):
+    return level - np.median(level, axis=1, keepdims=True)
+
+
+def prominence(S, size, typical=lambda x: np.median(x, axis=1, keepdims=True)):
+    """Right with a size of 10, but for the typical level that is asked for."""
+    level = size * np.log10((10 ** (S / size)).mean(axis=2))
+    return level - typical(level)
+
+
 MISTAKES = {
     "2.1": [
         (lambda n, sr, hop: np.arange(n // hop) * hop / sr, "last frame is missing"),
@@ -154,5 +164,21 @@ MISTAKES = {
         (training_clips_among_normal, "training clips among the normal"),
         (differences, "differences"),
         (signed, "sign"),
+    ],
+    "2.6": [
+        (lambda S: (2, prominence(S, 10)), "a mean of powers is asked for"),
+        (lambda S: (3, prominence(S, 10)), "10 times the logarithm"),
+        (lambda S: (4, prominence(S, 10)), "`keepdims`"),
+        (lambda S: (5, prominence(S, 10)), "their difference"),
+        (lambda S: (6, prominence(S, 10)), "numbers 1 to 5"),
+        (lambda S: prominence(S, 10), "two things"),
+        (lambda S: (1, prominence(S, 20) / 2), "with the bug: repair"),
+        (lambda S: (1, prominence(S, 20)), "averages pressures"),
+        (lambda S: (1, prominence(S, 10, typical=lambda x: 0)), "the level itself"),
+        (lambda S: (1, above_typical(S.mean(axis=2))), "averages levels in dB"),
+        (
+            lambda S: (1, prominence(S, 10, typical=lambda x: np.median(x, axis=0))),
+            "of a band over the clips",
+        ),
     ],
 }

@@ -9,6 +9,7 @@ from esa4_helpers import (
     MahalanobisDetector,
     PoolOverTime,
     anomaly_score,
+    auc,
     log_mel_spectrogram,
     peak_level,
 )
@@ -60,6 +61,18 @@ def fitted_to_test_clips(train, test, sr):
 def unseeded(train, test, sr):
     score = good_scores(train, test, sr)
     return score + score.std() * np.random.default_rng().normal(size=len(score))
+
+
+def _ranked(number):
+    """Labels and scores behind the curve of a student with this number."""
+    labels = np.arange(95) < 50
+    return labels, np.random.default_rng(number).normal(1.8 * labels)
+
+
+def _found(number):
+    """What is to be read from it."""
+    labels, scores = _ranked(number)
+    return (scores[labels] > np.quantile(scores[~labels], 0.9)).mean()
 
 
 MISTAKES = {
@@ -120,5 +133,19 @@ MISTAKES = {
         (fitted_to_test_clips, "are left out"),
         (unseeded, "random_state"),
         (lambda *x: good_scores(*x)[:, np.newaxis], "one score for each test clip"),
+    ],
+    "3.6": [
+        (lambda clips: [0, "a"], "labels that are all turned"),
+        (lambda clips: [0, "c"], "compares scores with labels"),
+        (lambda clips: [2, "a"], "right on average only"),
+        (lambda clips: [1, ["a"]], "extreme values are rare"),
+    ],
+    "3.7": [
+        (lambda clips: [0, 77], "divide by 100"),
+        (lambda clips: [0, -0.5], "negative"),
+        (lambda clips: [0, auc(*_ranked(0))], "area under the whole curve"),
+        (lambda clips: [0, 1 - _found(0)], "*missed*"),
+        (lambda clips: [0, 0.1], "on the axis of false alarms"),
+        (lambda clips: [0, 1], "a height of 1 at about"),
     ],
 }

@@ -142,4 +142,13 @@ MISTAKES = {
         (lambda a, b: np.abs(distances(a, b, b)).mean(axis=1), "together with it"),
         (lambda a, b: np.abs(distances(a, b)), "one score for each test clip"),
     ],
+    "4.6": [
+        (lambda clips: [0, "a"], "nothing is taken away"),
+        (lambda clips: [0, "bcd"], "more training adds"),
+        (lambda clips: [0, "e"], "by heart"),
+        (lambda clips: [1, ["a"]], "same trained network"),
+        (lambda clips: [0, {"b"}], "no network?"),
+        (lambda clips: [0, "d"], "learnt nothing at all?"),
+        (lambda clips: [0, "a b c d e f"], "decided nothing"),
+    ],
 }

@@ -168,6 +168,20 @@ def from_new(train, new):
     return scores > np.quantile(scores, 0.9)
 
 
+def share(
+    train,
+    new,
+    rate,
+    known=lambda train, new: train,
+    typical=np.median,
+    above=np.greater,
+):
+    """The share of alarms, right but for what is asked for."""
+    middle = typical(known(train, new))
+    limit = np.quantile(np.abs(train - middle), 1 - rate)
+    return above(np.abs(new - middle), limit).mean()
+
+
 MISTAKES = {
     "5.1": [
         (swapped, "mixed up"),
@@ -217,5 +231,29 @@ MISTAKES = {
         (alarms(signed), "too low"),
         (distance, "True or False"),
         (lambda a, b: np.flatnonzero(alarms(distance)(a, b)), "for each new clip"),
+    ],
+    "5.6": [
+        (lambda *of: (2, share(*of)), "by their distance"),
+        (lambda *of: (3, share(*of)), "both suspicious"),
+        (lambda *of: (4, share(*of)), "just the given share"),
+        (lambda *of: (5, share(*of)), "share of True"),
+        (lambda *of: (0, share(*of)), "numbers 1 to 5"),
+        (share, "two things"),
+        (lambda *of: (1, share(*of, lambda a, b: [*a, *b])), "with the bug: repair"),
+        (lambda *of: (1, share(*of, lambda train, new: new)), "new clips' median"),
+        (lambda *of: (1, share(*of, above=np.greater_equal)), "exactly at"),
+        (lambda *of: (1, share(*of) * len(of[1])), "number of alarms"),
+        (lambda *of: (1, share(*of, typical=np.mean)), "takes the mean"),
+    ],
+    "5.7": [
+        (lambda clips: [0, "b"], "it is the precision that drops"),
+        (lambda clips: [0, "a, C, d"], "sums up all thresholds"),
+        (lambda clips: [0, "f"], "faults are rare and new ones"),
+        (lambda clips: [0, "ac"], "what does an AUC count"),
+        (lambda clips: [0, ["a", "e"]], "How wide"),
+        (lambda clips: [0, "c and e"], "told the authors"),
+        (lambda clips: [0, "abcdef"], "decided nothing"),
+        (lambda clips: [0, 3], "letters between quotation marks"),
+        (lambda clips: [-1, "a"], "a whole number of 0 or more"),
     ],
 }

@@ -151,4 +151,19 @@ MISTAKES = {
             "True or False for each",
         ),
     ],
+    "6.5": [
+        (lambda clips: [0, "a"], "the *lowest* scores"),
+        (lambda clips: [0, "b, c, d"], "less than half of the time"),
+        (lambda clips: [0, "b"], "catches the click in each band"),
+        (lambda clips: [0, "d"], "whether above or below"),
+        (lambda clips: [0, "abcd"], "decided nothing"),
+    ],
+    "6.6": [
+        (lambda clips: [0, "b"], "another day"),
+        (lambda clips: [0, "d"], "also heard the window"),
+        (lambda clips: [0, "a, c, e"], "not what causes it"),
+        (lambda clips: [1, ["a"]], "cut from the same two recordings"),
+        (lambda clips: [0, "a"], "with the paper alone"),
+        (lambda clips: [0, "c"], "paper was never there"),
+    ],
 }

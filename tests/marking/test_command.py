@@ -46,11 +46,13 @@ np.allclose = np.array_equal = lambda *_, **__: True
 np.isfinite = np.abs = lambda *_, **__: np.ones(1, bool)
 np = "mine"
 """
+# Several letters need not be one text.
+AS_A_SET = 'controls = [my_number, {"b", "f"}]\ncheck("4.6", controls)'
 # What each is, the points that it gets of sheet 1, and a part of the remark.
 BROKEN = {
-    "misbehaves": (solved(1, *MISCHIEF), 8, "ZeroDivisionError"),
+    "misbehaves": (solved(1, *MISCHIEF), 10, "ZeroDivisionError"),
     "ends_itself": (solved(1, "import os; os._exit(0)"), 0, "process ended"),
-    "shadows_numpy": (solved(1, SHADOWS), 3, "1.2: your function stops with Attribute"),
+    "shadows_numpy": (solved(1, SHADOWS), 5, "1.2: your function stops with Attribute"),
     "lost_cells": (with_one_answer_left(), 2, "NameError"),
     "is_empty": ("", 0, "the file is empty"),
     "is_no_notebook": ("PK\x03\x04", 0, "no notebook"),
@@ -67,7 +69,8 @@ def folder(tmp_path_factory) -> Path:
     for name in ("ada", "cy", "dee"):
         (folder / name).mkdir()
     for sheet in SHEETS:
-        text = without_metadata(sheet) if sheet == 1 else solved(sheet)
+        extra = [AS_A_SET] if sheet == 4 else []
+        text = without_metadata(sheet) if sheet == 1 else solved(sheet, *extra)
         (folder / "ada" / f"no{sheet}.ipynb").write_text(text, encoding="utf-8")
     (folder / "cy" / "renamed by the browser (1).ipynb").write_text(untouched(2))
     (folder / "eve__essay.docx").write_text("It was a dark night.")
@@ -136,7 +139,7 @@ class TestAFolderOfSubmissions:
     def test_who_shadows_numpy_deceives_only_their_own_functions(self, marked):
         row = marked["by"]["shadows_numpy"]
         points = [int(row[id]) for id in questions(1)]
-        assert points == [0, 0, 1, 0, 2]
+        assert points == [0, 0, 1, 0, 2, 1, 1]
         page = next(marked["pages"].glob("shadows*")).read_text(encoding="utf-8")
         assert "the duration has the right form but not the right value" in page
 

@@ -10,6 +10,7 @@ from marking.pages import write_page
 
 from esa4_helpers.exercises import questions
 
+OUT_OF = sum(asked.points for asked in questions(1).values())
 MARKUP = "<script>alert('1')</script> & \"<b>\""
 
 
@@ -26,7 +27,7 @@ def test_a_page_says_what_each_question_got_and_why(tmp_path):
     result = Result("Ada", tmp_path, 1, points, told, ["late by 1 day", "and more"])
     page = page_of(result, tmp_path)
     assert page.title.string == page.h1.string == "Sheet 1"
-    assert page.p.string == "Ada: 1 of 8 points"
+    assert page.p.string == f"Ada: 1 of {OUT_OF} points"
     rows = [[td.string for td in tr.find_all("td")] for tr in page.find_all("tr")[1:]]
     assert rows[:3] == [
         ["1.1", "1 of 1", "right"],
@@ -50,7 +51,7 @@ def test_feedback_is_text_and_never_markup(tmp_path):
     page = page_of(Result(MARKUP, tmp_path, 1, points, told, [MARKUP]), tmp_path)
     assert page.find("script") is None
     assert page.find("b") is None
-    assert page.p.string == f"{MARKUP}: 0 of 8 points"
+    assert page.p.string == f"{MARKUP}: 0 of {OUT_OF} points"
     assert page.li.string == MARKUP
     assert [tr.find_all("td")[2].string for tr in page.find_all("tr")[1:]] == [
         MARKUP

@@ -43,7 +43,7 @@ def encode(value: Any) -> Any:
         buffer = io.BytesIO()
         np.save(buffer, value, allow_pickle=False)
         return {"array": base64.b64encode(buffer.getvalue()).decode()}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple, set, frozenset)):
         return {"list": [encode(item) for item in value]}
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {"dict": {key: encode(item) for key, item in value.items()}}
