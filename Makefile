@@ -62,7 +62,7 @@ test: $(INSTALLED) lint
 	@$(CHOOSE_CLIPS); \
 	$(ONE_THREAD); \
 	$(BIN)/pytest -n 2 -rs book && \
-	$(BIN)/pytest -n 2 -rs $(COVERAGE)
+	$(BIN)/pytest -n 2 -rs
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
