@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from marking import reading
 from marking.reading import (
+    HandedIn,
     Unmarkable,
     find_submissions,
     lateness,
@@ -32,10 +33,10 @@ class TestFiles:
             (tmp_path / name).write_text("x")
         (tmp_path / "dee" / "empty").mkdir(parents=True)
         assert find_submissions(tmp_path) == [
-            ("ada", tmp_path / "ada/deep/x.ipynb"),
-            ("bo", tmp_path / "bo__x.ipynb"),
-            ("cy", tmp_path / "cy.ipynb"),
-            ("dee", tmp_path / "dee"),
+            HandedIn("ada", tmp_path / "ada/deep/x.ipynb"),
+            HandedIn("bo", tmp_path / "bo__x.ipynb"),
+            HandedIn("cy", tmp_path / "cy.ipynb"),
+            HandedIn("dee", tmp_path / "dee"),
         ]
 
     def test_may_hold_cells_of_any_form(self, tmp_path):

@@ -62,7 +62,7 @@ def mark_all(folder: Path, terms: Terms) -> list[Result]:
     """Mark all files in a folder, as many at a time as there are cores."""
     found = find_submissions(folder)
     marked = thread_map(
-        lambda one: mark(*one, terms),
+        lambda one: mark(one.student, one.path, terms),
         found,
         max_workers=os.cpu_count(),
         desc="marking",

@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,20 @@ class Unmarkable(Exception):
     """A file that can't be marked; the message says why."""
 
 
-def find_submissions(folder: Path) -> list[tuple[str, Path]]:
+@dataclass(frozen=True)
+class HandedIn:
+    """One file that was handed in, and what a learning platform says of it."""
+
+    student: str
+    path: Path
+    # None where only the file's own time is known.
+    handed_in: dt.datetime | None = None
+    attempt: int = 1
+    platform_id: str | None = None
+    late: bool | None = None
+
+
+def find_submissions(folder: Path) -> list[HandedIn]:
     """Students and their files: student/file, student__file or student.ipynb."""
     found = []
     for path in sorted(folder.rglob("*")):
@@ -31,10 +45,10 @@ def find_submissions(folder: Path) -> list[tuple[str, Path]]:
         if path.is_dir() and not path.is_symlink():
             # A folder without a file is a student who handed in nothing.
             if len(parts) == 1 and not any(p.is_file() for p in path.rglob("*")):
-                found.append((path.name, path))
+                found.append(HandedIn(path.name, path))
             continue
         student = parts[0] if len(parts) > 1 else path.stem.split("__")[0]
-        found.append((student, path))
+        found.append(HandedIn(student, path))
     return found
 
 
