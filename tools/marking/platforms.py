@@ -1,0 +1,148 @@
+"""Reads from the names in a Moodle or Canvas download whose each file is.
+
+Moodle: ``Full Name_12345_assignsubmission_file_/sheet.ipynb``, or the same without the
+folder's slash; since version 4.1 the last underscore of a folder may be missing. Canvas:
+``lovelaceada_LATE_4711_98765_sheet-1.ipynb``, where ``LATE``, and the number of the
+attempt after the first, may be missing. Where names are hidden, Moodle writes
+``Participant`` and Canvas ``anon``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+
+from marking.reading import HandedIn, find_submissions
+from marking.unpacking import unpack
+
+MOODLE = re.compile(
+    r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_(?P<kind>[a-z]+)(?:_(?P<rest>.*))?"
+)
+CANVAS = re.compile(
+    r"(?:(?P<name>(?!(?:LATE_)?anon_).*?)_)?(?P<late>LATE_)?(?P<id>\d+|anon_\w+?)"
+    r"_(?:(?P<upload>\d+)_(?P<rest>.+)|(?P<kind>text|link)\.html)",
+    re.DOTALL,
+)
+ATTEMPT = re.compile(r"(?P<name>.+)-(?P<number>\d{1,3})")
+
+
+@dataclass(frozen=True)
+class _Named:
+    """What the name of a file says; `upload` grows with time."""
+
+    student: str
+    id: str
+    rest: str
+    is_file: bool = True
+    late: bool | None = None
+    upload: int = 0
+
+
+def from_zip(archive: Path, folder: Path) -> tuple[list[HandedIn], list[str]]:
+    """Unpack a platform's zip into a folder; what was handed in, and what is odd."""
+    problems = unpack(archive, folder)
+    handed, more = from_folder(folder)
+    if not handed:
+        more.append(f"{archive.name} holds no file")
+    return handed, problems + more
+
+
+def from_folder(folder: Path) -> tuple[list[HandedIn], list[str]]:
+    """What was handed in, by the platforms' names or else by our own; what is odd."""
+    found = find_submissions(folder)
+    named = [_read_name(one.path.relative_to(folder)) for one in found]
+    # One file called group_3_2026_sheet.ipynb among others doesn't come from Canvas.
+    if 2 * sum(name is not None for name in named) <= len(named):
+        named = [name if name and name.late is None else None for name in named]
+    problems, known = [], []
+    for one, name in zip(found, named, strict=True):
+        where = one.path.relative_to(folder).as_posix()
+        if name is None:
+            known.append((one, name))
+            if any(named):
+                problems.append(
+                    f"{where!r} isn't named as the platform names files: "
+                    f"taken for {one.student}'s"
+                )
+        elif name.is_file:
+            known.append((one, name))
+        else:
+            problems.append(f"{where!r} is a text of {name.student}'s, and no file")
+    return _with_attempts(known), problems
+
+
+def _read_name(path: PurePath) -> _Named | None:
+    """Search the folders from the outermost in, as a zip may be wrapped in a folder."""
+    for place, part in enumerate(path.parts):
+        is_last = place == len(path.parts) - 1
+        below = "/".join(path.parts[place + 1 :])
+        if match := MOODLE.fullmatch(part):
+            student = match["name"].strip()
+            if student == "Participant":
+                student = f"Participant {match['id']}"
+            rest = below or match["rest"] or ""
+            return _Named(student, match["id"], rest, match["kind"] == "file")
+        if is_last and (match := CANVAS.fullmatch(part)):
+            is_file = match["kind"] is None
+            return _Named(
+                match["name"] or match["id"],
+                match["id"].removeprefix("anon_"),
+                match["rest"] or part,
+                is_file,
+                match["late"] is not None,
+                int(match["upload"] or 0),
+            )
+    return None
+
+
+def _with_attempts(
+    known: Iterable[tuple[HandedIn, _Named | None]],
+) -> list[HandedIn]:
+    """Add what names say; two students of one name are told apart by their number."""
+    known = list(known)
+    ids = defaultdict(set)
+    for one, name in known:
+        ids[name.student if name else one.student].add(name.id if name else None)
+    attempts = _attempts([name for _, name in known if name])
+    handed = []
+    for one, name in known:
+        if name is None:
+            handed.append(one)
+            continue
+        is_shared = len(ids[name.student]) > 1
+        handed.append(
+            replace(
+                one,
+                student=f"{name.student} ({name.id})" if is_shared else name.student,
+                attempt=attempts[name],
+                platform_id=name.id,
+                late=name.late,
+            )
+        )
+    return handed
+
+
+def _attempts(names: list[_Named]) -> dict[_Named, int]:
+    """Number the uploads of one file; Canvas writes -1 after the first that came again."""
+
+    def parts(name: _Named) -> tuple[str, int]:
+        path = PurePath(name.rest)
+        match = ATTEMPT.fullmatch(path.stem) if name.late is not None else None
+        if match is None:
+            return name.rest, 0
+        return str(path.with_stem(match["name"])), int(match["number"])
+
+    uploads = defaultdict(list)
+    for name in names:
+        file, number = parts(name)
+        uploads[name.id, file].append((number, name.upload, name))
+    attempts = {}
+    for of_one in uploads.values():
+        attempt = 0
+        for number, _, name in sorted(of_one, key=lambda upload: upload[:2]):
+            attempt = max(number + 1, attempt + 1)
+            attempts[name] = attempt
+    return attempts
