@@ -39,6 +39,8 @@ class TestMoodle:
             "Bo Yü_103_assignsubmission_file_work_7.ipynb": ("Bo Yü", "103", 1, None),
             "hidden.ipynb": ("Participant 104", "104", 1, None),
         }
+        # The files' times are those of the download.
+        assert all(one.handed_in is None for one in handed)
         assert problems == []
 
     def test_a_text_is_named_and_no_file(self, tmp_path):
@@ -106,6 +108,7 @@ class TestFolders:
         handed, problems = from_folder(tmp_path)
         assert [one.student for one in handed] == ["ada", "bo", "group_3_2026_sheet1"]
         assert all(one.platform_id is None for one in handed)
+        assert all(one.handed_in.year > 2000 for one in handed)
         assert problems == []
 
     def test_a_file_among_others_that_is_named_otherwise_is_named_and_not_lost(

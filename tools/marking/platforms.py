@@ -9,6 +9,7 @@ attempt after the first, may be missing. Where names are hidden, Moodle writes
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections import defaultdict
 from collections.abc import Iterable
@@ -110,7 +111,7 @@ def _with_attempts(
     handed = []
     for one, name in known:
         if name is None:
-            handed.append(one)
+            handed.append(replace(one, handed_in=one.handed_in or _changed(one.path)))
             continue
         is_shared = len(ids[name.student]) > 1
         handed.append(
@@ -123,6 +124,13 @@ def _with_attempts(
             )
         )
     return handed
+
+
+def _changed(path: Path) -> dt.datetime | None:
+    """When a file was changed; in a platform's zip that is when it was downloaded."""
+    if path.is_dir():
+        return None
+    return dt.datetime.fromtimestamp(path.lstat().st_mtime, dt.UTC)
 
 
 def _attempts(names: list[_Named]) -> dict[_Named, int]:
