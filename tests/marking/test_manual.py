@@ -46,7 +46,9 @@ def test_points_go_to_questions_and_sheets_by_name_or_number(tmp_path):
     ],
 )
 def test_a_slip_is_an_error_with_its_line(tmp_path, line, message):
-    (tmp_path / "m.csv").write_text(HEAD + "Ada Lovelace,1.1,1,\n" + line + "\n")
-    number = 3 + line.count("\n")
+    (tmp_path / "m.csv").write_text(
+        HEAD + 'Ada Lovelace,1.1,1,"of two\nlines"\n' + line + "\n"
+    )
+    number = 4 + line.count("\n")
     with pytest.raises(ValueError, match=f"m.csv, line {number}: .*{message}"):
         read_manual(tmp_path / "m.csv", STUDENTS)

@@ -40,7 +40,11 @@ def read_manual(
         return {}
     known = {same(written): student for written, student in students.items()}
     given: dict[tuple[str, str], Given] = {}
-    for line, row in enumerate(read_rows(file), start=1):
+    following = 1
+    for row in read_rows(file):
+        line = following
+        # A comment may go over several lines.
+        following += 1 + sum(cell.count("\n") for cell in row)
         cells = [cell.strip() for cell in row]
         if not any(cells) or (line == 1 and cells[:1] == HEADER[:1]):
             continue
