@@ -9,7 +9,7 @@ import pytest
 from bs4 import BeautifulSoup
 from marking.classpage import summarise, write_class_page
 from marking.deadlines import Deadlines
-from marking.grading import grade
+from marking.grading import Grade, grade
 from test_grading import result
 from test_likeness import HONEST, disguised
 
@@ -24,7 +24,7 @@ def told(sentence: str) -> dict:
 
 
 @pytest.fixture(scope="module")
-def rows() -> list[dict]:
+def rows() -> list[Grade]:
     results = [
         result(
             name,

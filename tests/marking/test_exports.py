@@ -13,13 +13,16 @@ from marking.exports import (
     write_moodle,
 )
 from marking.files import read_rows
+from marking.grading import Grade
 from test_participants import CANVAS, FINNISH, GERMAN, MOODLE, listed
 
 
-def graded(id: str | None, total: float, sheet: int | None = 1, **more: object) -> dict:
-    row = {"student": "Ada Lovelace", "platform_id": id, "sheet": sheet, "total": total}
-    row |= {"out_of": 8, "told": {"1.1": "right", "1.2": "<b>&"}, "remarks": ["late"]}
-    return row | more
+def graded(
+    id: str | None, total: float, sheet: int | None = 1, **more: object
+) -> Grade:
+    known = {"student": "Ada Lovelace", "platform_id": id, "sheet": sheet} | more
+    known |= {"told": {"1.1": "right", "1.2": "<b>&"}, "remarks": ["late"]}
+    return Grade("x", points={"1.1": total}, **known)
 
 
 class TestMoodle:
@@ -100,14 +103,16 @@ def test_feedback_goes_to_the_folders_that_moodle_takes_back(tmp_path):
         graded("102", 6, student="Bo"),
         graded("102", 6, sheet=2, student="Bo"),
         graded(None, 6),
-        graded("103", 6, sheet=None),
+        graded("103", 0, sheet=None, student="Cy"),
+        graded("103", 6, counts=False, student="Cy"),
     ]
     file: Path = tmp_path / "f.zip"
-    write_feedback(rows, lambda row: f"page of {row['student']} ü", file)
+    write_feedback(rows, lambda row: f"page of {row.student} ü", file)
     with zipfile.ZipFile(file) as archive:
         assert archive.namelist() == [
             "Ada of Lovelace_101_assignsubmission_file_/feedback.html",
-            "Bo_102_assignsubmission_file_/feedback_sheet1.html",
-            "Bo_102_assignsubmission_file_/feedback_sheet2.html",
+            "Bo_102_assignsubmission_file_/feedback_1.html",
+            "Bo_102_assignsubmission_file_/feedback_2.html",
+            "Cy_103_assignsubmission_file_/feedback.html",
         ]
         assert archive.read(archive.namelist()[1]).decode() == "page of Bo ü"

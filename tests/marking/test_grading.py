@@ -24,7 +24,7 @@ def result(student: str = "ada", **more: object) -> dict:
 
 def test_the_total_is_what_the_questions_got():
     (row,) = grade([result()], {}, DEADLINES, {})
-    assert (row["total"], row["out_of"], row["counts"]) == (3, 8, True)
+    assert (row.total, row.out_of, row.counts) == (3, 8, True)
 
 
 def test_by_hand_a_question_is_replaced_and_a_sheet_is_added():
@@ -34,8 +34,8 @@ def test_by_hand_a_question_is_replaced_and_a_sheet_is_added():
         ("ada", "1.1"): Given(None, "only a word"),
     }
     (row,) = grade([result()], {}, DEADLINES, manual)
-    assert row["total"] == 1 + 1.5 + 0 + 2
-    assert row["comments"] == {"1": "well said", "1.1": "only a word", "1.2": "half"}
+    assert row.total == 1 + 1.5 + 0 + 2
+    assert row.comments == {"1": "well said", "1.1": "only a word", "1.2": "half"}
 
 
 def test_results_stay_as_they_are_so_that_grades_are_always_the_same():
@@ -49,8 +49,8 @@ def test_results_stay_as_they_are_so_that_grades_are_always_the_same():
 def test_lateness_is_taken_off_and_said():
     one = HandedIn("ada", Path("x"), NOON + 1.5 * DAY)
     (row,) = grade([result()], {"ada/x.ipynb": one}, DEADLINES, {})
-    assert row["total"] == 1
-    assert row["remarks"] == [
+    assert row.total == 1
+    assert row.remarks == [
         "late by 1 day, 12:00:00 (days, h:min:s), which costs 2 of 3 points"
     ]
 
@@ -63,14 +63,14 @@ def test_the_newest_attempt_counts_and_alone_gets_what_was_given():
         result("bo"),
     ]
     rows = grade(results, {}, DEADLINES, {("ada", "1"): Given(1, "")})
-    assert [row["counts"] for row in rows] == [True, False, True, True]
-    assert [row["total"] for row in rows] == [4, 3, 0, 3]
-    assert rows[1]["remarks"] == ["doesn't count: c is newer"]
+    assert [row.counts for row in rows] == [True, False, True, True]
+    assert [row.total for row in rows] == [4, 3, 0, 3]
+    assert rows[1].remarks == ["doesn't count: c is newer"]
 
 
 def test_who_handed_in_nothing_can_be_marked_by_hand():
     nothing = result(sheet=None, points={}, told={}, remarks=["nothing was handed in"])
     rows = grade([nothing], {}, DEADLINES, {("ada", "6"): Given(2, "by talk")})
-    assert [(row["sheet"], row["total"]) for row in rows] == [(None, 0), (6, 2)]
-    assert rows[1]["platform_id"] == "7"
-    assert rows[1]["remarks"] == ["marked by hand only"]
+    assert [(row.sheet, row.total) for row in rows] == [(None, 0), (6, 2)]
+    assert rows[1].platform_id == "7"
+    assert rows[1].remarks == ["marked by hand only"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from marking.grading import Grade
 from marking.likeness import alike, shapes
 from submissions import SOURCES
 
@@ -121,8 +122,8 @@ margin = test_scores[is_bad].min() - test_scores[~is_bad].max()
 }
 
 
-def row(student: str, *code: str, sheet: int = 1) -> dict:
-    return {"student": student, "sheet": sheet, "code": ["import numpy as np", *code]}
+def row(student: str, *code: str, sheet: int = 1) -> Grade:
+    return Grade("", student, sheet, code=["import numpy as np", *code])
 
 
 def disguised(code: str) -> str:
@@ -134,7 +135,7 @@ def disguised(code: str) -> str:
     return "import numpy\n# All my own work\n" + code.replace("\n\n", "\n  # so\n\n")
 
 
-def of_pairs(rows: list[dict]) -> set[str]:
+def of_pairs(rows: list[Grade]) -> set[str]:
     return {f"{pair.first} {pair.second}" for pair in alike(rows)}
 
 

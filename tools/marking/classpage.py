@@ -5,20 +5,19 @@ from __future__ import annotations
 import re
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from esa4_helpers.exercises import Question, questions
 from marking.files import write_text
+from marking.grading import Grade
 from marking.likeness import ALIKE, Pair, alike
 from marking.pages import TEMPLATES
 
 MOST_SENTENCES = 3
 MOST_PAIRS = 50
 NUMBER = re.compile(r"[-+]?\d[\d.,]*(?:e[-+]?\d+)?")
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -63,34 +62,34 @@ class ClassView:
     """All that the page shows."""
 
     students: int
-    unmarked: list[Row]
+    unmarked: list[Grade]
     sheets: list[Sheet]
     pairs: list[Pair]
     more_pairs: int
     alike_from: float = ALIKE
 
 
-def summarise(rows: Iterable[Row]) -> ClassView:
+def summarise(rows: Iterable[Grade]) -> ClassView:
     """Count what counts; of several attempts that is the newest."""
-    counting = [row for row in rows if row["counts"]]
+    counting = [row for row in rows if row.counts]
     of_sheet = defaultdict(list)
     for row in counting:
-        if row["sheet"] and row["key"]:
-            of_sheet[row["sheet"]].append(row)
+        if row.sheet and row.key:
+            of_sheet[row.sheet].append(row)
     pairs = alike(counting)
     return ClassView(
-        students=len({row["student"] for row in counting}),
-        unmarked=[row for row in counting if not row["sheet"]],
+        students=len({row.student for row in counting}),
+        unmarked=[row for row in counting if not row.sheet],
         sheets=[_sheet(number, of_sheet[number]) for number in sorted(of_sheet)],
         pairs=pairs[:MOST_PAIRS],
         more_pairs=max(0, len(pairs) - MOST_PAIRS),
     )
 
 
-def _sheet(number: int, rows: list[Row]) -> Sheet:
+def _sheet(number: int, rows: list[Grade]) -> Sheet:
     asked = questions(number)
     out_of = sum(question.points for question in asked.values())
-    totals = [row["total"] for row in rows]
+    totals = [row.total for row in rows]
     # Points by hand may lead beyond what the sheet offers.
     marks = [0] * (max(out_of, *map(int, totals)) + 1)
     for total in totals:
@@ -102,12 +101,12 @@ def _sheet(number: int, rows: list[Row]) -> Sheet:
         [_answers(question, rows) for question in asked.values()],
         totals,
         marks,
-        [row["seconds"] for row in rows],
+        [row.seconds for row in rows],
     )
 
 
-def _answers(question: Question, rows: list[Row]) -> Answers:
-    told = [row["told"].get(question.id, "not reached") for row in rows]
+def _answers(question: Question, rows: list[Grade]) -> Answers:
+    told = [row.told.get(question.id, "not reached") for row in rows]
     said = Counter()
     example = {}
     for sentence in told:
@@ -122,7 +121,7 @@ def _answers(question: Question, rows: list[Row]) -> Answers:
 
 
 def write_class_page(
-    rows: Iterable[Row], file: Path, shown: Callable[[str], str] = str
+    rows: Iterable[Grade], file: Path, shown: Callable[[str], str] = str
 ) -> ClassView:
     """Write the page; `shown` is how a student is called on it."""
     view = summarise(rows)

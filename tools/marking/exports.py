@@ -12,15 +12,14 @@ import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from marking.files import write_rows, written_whole
+from marking.grading import Grade
 from marking.participants import Participants, as_number
 
 # The part of Canvas' gradebook that says whose a row is.
 WHOSE = ("Student", "ID", "SIS User ID", "SIS Login ID", "Integration ID")
 WHOSE += ("Root Account", "Section")
-Row = Mapping[str, Any]
 
 
 def number(points: float) -> str:
@@ -28,24 +27,31 @@ def number(points: float) -> str:
     return f"{round(points, 2):g}"
 
 
-def by_id(graded: Iterable[Row]) -> dict[str, list[Row]]:
-    """The rows that can go back, by the platform's number of their student."""
+def by_id(graded: Iterable[Grade]) -> dict[str, list[Grade]]:
+    """What counts, by the platform's number of the student."""
     rows = defaultdict(list)
     for row in graded:
-        if row["platform_id"] and row["sheet"]:
-            rows[row["platform_id"]].append(row)
+        if row.platform_id and row.counts:
+            rows[row.platform_id].append(row)
     return rows
 
 
-def write_moodle(listed: Participants, graded: Iterable[Row], file: Path) -> list[str]:
+def marked(graded: Iterable[Grade]) -> dict[str, list[Grade]]:
+    """What can go back as a grade, by the platform's number of the student."""
+    return by_id(row for row in graded if row.sheet)
+
+
+def write_moodle(
+    listed: Participants, graded: Iterable[Grade], file: Path
+) -> list[str]:
     """Fill in Moodle's worksheet; say what to look at."""
-    of_student = by_id(graded)
+    of_student = marked(graded)
     rows = [list(row) for row in listed.rows]
     columns = listed.columns
     for place, person in listed.people.items():
         sheets = of_student.get(person.id)
         if sheets:
-            total = sum(row["total"] for row in sheets)
+            total = sum(row.total for row in sheets)
             rows[place][columns["grade"]] = number(total)
             if "comment" in columns:
                 rows[place][columns["comment"]] = _comment(sheets)
@@ -53,23 +59,22 @@ def write_moodle(listed: Participants, graded: Iterable[Row], file: Path) -> lis
     return _maxima(listed, of_student)
 
 
-def _comment(sheets: list[Row]) -> str:
+def _comment(sheets: list[Grade]) -> str:
     """A sentence a question. Moodle takes it for HTML, so a < is to stay a <."""
     parts = []
     for row in sheets:
-        parts.append(
-            f"Sheet {row['sheet']}: {number(row['total'])} of {row['out_of']} points."
-        )
-        parts += [f"{id}: {told}." for id, told in row["told"].items()]
-        parts += [f"{remark}." for remark in row["remarks"]]
+        parts.append(f"Sheet {row.sheet}: {number(row.total)} of {row.out_of} points.")
+        parts += [f"{id}: {told}." for id, told in row.told.items()]
+        parts += [f"{remark}." for remark in row.remarks]
+        parts += [f"{asked}: {said}" for asked, said in row.comments.items()]
     return html.escape(" ".join(parts), quote=False)
 
 
-def _maxima(listed: Participants, of_student: Mapping[str, list[Row]]) -> list[str]:
+def _maxima(listed: Participants, of_student: Mapping[str, list[Grade]]) -> list[str]:
     column = listed.columns["most"]
     cells = {listed.rows[place][column].strip() for place in listed.people}
     most = {as_number(cell) for cell in cells}
-    out_of = {sum(row["out_of"] for row in rows) for rows in of_student.values()}
+    out_of = {sum(row.out_of for row in rows) for rows in of_student.values()}
     if len(most) == len(out_of) == 1 and most != out_of:
         return [
             f"{listed.file} says a maximum grade of {cells.pop()}, and the sheet has "
@@ -78,10 +83,12 @@ def _maxima(listed: Participants, of_student: Mapping[str, list[Row]]) -> list[s
     return []
 
 
-def write_canvas(listed: Participants, graded: Iterable[Row], file: Path) -> list[str]:
+def write_canvas(
+    listed: Participants, graded: Iterable[Grade], file: Path
+) -> list[str]:
     """Fill in the sheets' columns of Canvas' gradebook, and leave out the others."""
-    of_student = by_id(graded)
-    sheets = sorted({row["sheet"] for rows in of_student.values() for row in rows})
+    of_student = marked(graded)
+    sheets = sorted({row.sheet for rows in of_student.values() for row in rows})
     columns, problems = {}, []
     for sheet in sheets:
         found = assignment_columns(listed.header, sheet, len(sheets) == 1)
@@ -94,8 +101,8 @@ def write_canvas(listed: Participants, graded: Iterable[Row], file: Path) -> lis
     rows = [list(row) for row in listed.rows]
     for place, person in listed.people.items():
         for row in of_student.get(person.id, ()):
-            if row["sheet"] in columns:
-                rows[place][columns[row["sheet"]]] = number(row["total"])
+            if row.sheet in columns:
+                rows[place][columns[row.sheet]] = number(row.total)
     write_rows(file, ([row[i] for i in kept] for row in rows))
     return problems
 
@@ -118,16 +125,16 @@ def _no_column(listed: Participants, sheet: int, found: list[int]) -> str:
 
 
 def write_feedback(
-    graded: Iterable[Row], page_of: Callable[[Row], str], file: Path
+    graded: Iterable[Grade], page_of: Callable[[Grade], str], file: Path
 ) -> None:
     """A zip of pages in the folders that Moodle takes back."""
     with written_whole(file) as stream, zipfile.ZipFile(stream, "w") as archive:
         for id, rows in by_id(graded).items():
             # Moodle finds the number between the first two underscores.
-            name = re.sub(r'[_/\\:*?"<>|\x00-\x1f]+', " ", rows[0]["student"]).strip()
+            name = re.sub(r'[_/\\:*?"<>|\x00-\x1f]+', " ", rows[0].student).strip()
             folder = f"{name}_{id}_assignsubmission_file_"
-            for row in rows:
-                which = f"_sheet{row['sheet']}" if len(rows) > 1 else ""
+            for place, row in enumerate(rows, start=1):
+                which = f"_{place}" if len(rows) > 1 else ""
                 page = page_of(row).encode("utf-8", "replace")
                 archive.writestr(
                     zipfile.ZipInfo(f"{folder}/feedback{which}.html"),

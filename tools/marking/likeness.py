@@ -25,6 +25,8 @@ import jupytext
 import numpy as np
 from scipy.sparse import csr_array
 
+from marking.grading import Grade
+
 ROOT = Path(__file__).resolve().parents[2]
 # Found with honest answers to all questions and with copies in disguise; see the tests.
 ALIKE = 0.6
@@ -149,17 +151,17 @@ def published(sheet: int) -> frozenset[bytes]:
     return frozenset(shapes(cells))
 
 
-def alike(rows: Iterable[Mapping[str, Any]]) -> list[Pair]:
+def alike(rows: Iterable[Grade]) -> list[Pair]:
     """Pairs of different students who share most of what is their own, the most first."""
     of_sheet = defaultdict(list)
     for row in rows:
-        if row["sheet"]:
-            of_sheet[row["sheet"]].append(row)
+        if row.sheet:
+            of_sheet[row.sheet].append(row)
     pairs = []
     for sheet, several in of_sheet.items():
-        own = [shapes(row["code"]) - published(sheet) for row in several]
+        own = [shapes(row.code) - published(sheet) for row in several]
         for i, j, likeness in _near(own):
-            first, second = sorted((several[i]["student"], several[j]["student"]))
+            first, second = sorted((several[i].student, several[j].student))
             if first != second:
                 pairs.append(Pair(sheet, first, second, likeness))
     return sorted(pairs, key=lambda p: (-p.likeness, p.sheet, p.first, p.second))
