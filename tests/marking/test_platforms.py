@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
+import pytest
 from marking.platforms import from_folder, from_zip
 from marking.reading import HandedIn
 
@@ -32,7 +33,8 @@ class TestMoodle:
             "Bo Yü_103_assignsubmission_file_work_7.ipynb",
             "Participant_104_assignsubmission_file_/hidden.ipynb",
         )
-        handed, problems = from_folder(tmp_path)
+        found = from_folder(tmp_path)
+        handed, problems = found.handed, found.problems
         assert said(handed) == {
             "sheet.ipynb": ("Ada Lovelace", "101", 1, None),
             "a_b_1.ipynb": ("Jean-Luc O'Neill", "102", 1, None),
@@ -49,7 +51,8 @@ class TestMoodle:
             "Ada_101_assignsubmission_file_/sheet.ipynb",
             "Ada_101_assignsubmission_onlinetext_/onlinetext.html",
         )
-        handed, (problem,) = from_folder(tmp_path)
+        found = from_folder(tmp_path)
+        handed, (problem,) = found.handed, found.problems
         assert [one.path.name for one in handed] == ["sheet.ipynb"]
         assert "onlinetext.html' is a text of Ada's, and no file" in problem
 
@@ -59,7 +62,7 @@ class TestMoodle:
             "Anna Bau_5_assignsubmission_file_/a.ipynb",
             "Anna Bau_6_assignsubmission_file_/b.ipynb",
         )
-        handed, _ = from_folder(tmp_path)
+        handed = from_folder(tmp_path).handed
         assert [one.student for one in handed] == ["Anna Bau (5)", "Anna Bau (6)"]
 
 
@@ -75,7 +78,8 @@ class TestCanvas:
             "LATE_anon_Ab2_904_sheet.ipynb",
             "yubo_13_text.html",
         )
-        handed, (problem,) = from_folder(tmp_path)
+        found = from_folder(tmp_path)
+        handed, (problem,) = found.handed, found.problems
         assert said(handed) == {
             "lovelaceada_11_900_sheet1_dataset.ipynb": ("lovelaceada", "11", 1, False),
             "lovelaceada_11_901_sheet1_dataset-1.ipynb": (
@@ -98,14 +102,15 @@ class TestCanvas:
 
     def test_of_one_name_the_later_upload_is_the_newer(self, tmp_path):
         made(tmp_path, "ada_1_20_s.ipynb", "ada_1_7_s.ipynb", "bo_2_5_s.ipynb")
-        handed, _ = from_folder(tmp_path)
+        handed = from_folder(tmp_path).handed
         assert [one.attempt for one in handed] == [2, 1, 1]
 
 
 class TestFolders:
     def test_of_our_own_names_stay_as_they_are(self, tmp_path):
         made(tmp_path, "ada/x.ipynb", "bo__x.ipynb", "group_3_2026_sheet1.ipynb")
-        handed, problems = from_folder(tmp_path)
+        found = from_folder(tmp_path)
+        handed, problems = found.handed, found.problems
         assert [one.student for one in handed] == ["ada", "bo", "group_3_2026_sheet1"]
         assert all(one.platform_id is None for one in handed)
         assert all(one.handed_in.year > 2000 for one in handed)
@@ -115,23 +120,41 @@ class TestFolders:
         self, tmp_path
     ):
         made(tmp_path, "Ada_1_assignsubmission_file_/x.ipynb", "late mail.ipynb")
-        handed, (problem,) = from_folder(tmp_path)
+        found = from_folder(tmp_path)
+        handed, (problem,) = found.handed, found.problems
         assert [one.student for one in handed] == ["Ada", "late mail"]
         assert problem.startswith("'late mail.ipynb' isn't named as the platform")
 
 
-def test_a_zip_wrapped_in_a_folder_is_understood(tmp_path):
-    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
-        archive.writestr("Sheet 1/Ada_1_assignsubmission_file_/x.ipynb", "x")
-    (one,), problems = from_zip(tmp_path / "a.zip", tmp_path / "out")
-    assert (one.student, one.platform_id) == ("Ada", "1")
-    assert problems == []
+def zipped(file: Path, *names: str) -> Path:
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in names:
+            archive.writestr(name, "x")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("names", "students"),
+    [
+        (["Sheet 1/Ada_1_assignsubmission_file_/x.ipynb"], ["Ada"]),
+        (["any/ada_1_2_x.ipynb", "any/bo_2_3_x.ipynb"], ["ada", "bo"]),
+        (["class/ada/x.ipynb", "class/bo/x.ipynb"], ["ada", "bo"]),
+        (["ada/x.ipynb", "ada/y.ipynb"], ["ada", "ada"]),
+    ],
+)
+def test_a_zip_wrapped_in_a_folder_is_understood(tmp_path, names, students):
+    found = from_zip(zipped(tmp_path / "class.zip", *names), tmp_path / "out")
+    assert [one.student for one in found.handed] == students
+    assert found.problems == []
+    assert all(one.path.is_relative_to(found.folder) for one in found.handed)
+
+
+def test_several_downloads_at_once_are_refused(tmp_path):
+    names = [f"Sheet {n}/Ada_1_assignsubmission_file_/x.ipynb" for n in (1, 2)]
+    with pytest.raises(ValueError, match="'Sheet 1' is a download in a folder of"):
+        from_folder(made(tmp_path, *names))
 
 
 def test_an_empty_zip_is_named(tmp_path):
-    with zipfile.ZipFile(tmp_path / "a.zip", "w"):
-        pass
-    assert from_zip(tmp_path / "a.zip", tmp_path / "out") == (
-        [],
-        ["a.zip holds no file"],
-    )
+    found = from_zip(zipped(tmp_path / "a.zip"), tmp_path / "out")
+    assert (found.handed, found.problems) == ([], ["a.zip holds no file"])

@@ -42,17 +42,27 @@ class _Named:
     upload: int = 0
 
 
-def from_zip(archive: Path, folder: Path) -> tuple[list[HandedIn], list[str]]:
-    """Unpack a platform's zip into a folder; what was handed in, and what is odd."""
+@dataclass(frozen=True)
+class Download:
+    """What was handed in, below a folder, and in a line each what is odd about it."""
+
+    folder: Path
+    handed: list[HandedIn]
+    problems: list[str]
+
+
+def from_zip(archive: Path, folder: Path) -> Download:
+    """Unpack a zip into a folder, and read what is in it."""
     problems = unpack(archive, folder)
-    handed, more = from_folder(folder)
-    if not handed:
-        more.append(f"{archive.name} holds no file")
-    return handed, problems + more
+    found = from_folder(folder, archive.stem)
+    if not found.handed:
+        problems.append(f"{archive.name} holds no file")
+    return replace(found, problems=problems + found.problems)
 
 
-def from_folder(folder: Path) -> tuple[list[HandedIn], list[str]]:
-    """What was handed in, by the platforms' names or else by our own; what is odd."""
+def from_folder(folder: Path, wrapped_as: str | None = None) -> Download:
+    """What was handed in, by the platforms' names or else by our own."""
+    folder = _unwrapped(folder, wrapped_as)
     found = find_submissions(folder)
     named = [_read_name(one.path.relative_to(folder)) for one in found]
     # One file called group_3_2026_sheet.ipynb among others doesn't come from Canvas.
@@ -72,30 +82,43 @@ def from_folder(folder: Path) -> tuple[list[HandedIn], list[str]]:
             known.append((one, name))
         else:
             problems.append(f"{where!r} is a text of {name.student}'s, and no file")
-    return _with_attempts(known), problems
+    return Download(folder, _with_attempts(known), problems)
+
+
+def _unwrapped(folder: Path, wrapped_as: str | None) -> Path:
+    """The folder inside, where a computer has put all into one of the zip's name."""
+    inside = [p for p in folder.iterdir() if not p.name.startswith((".", "__MACOSX"))]
+    if len(inside) != 1 or inside[0].is_symlink() or not inside[0].is_dir():
+        return folder
+    names = [path.name for path in inside[0].iterdir()]
+    is_download = any(MOODLE.fullmatch(n) or CANVAS.fullmatch(n) for n in names)
+    if MOODLE.fullmatch(inside[0].name):
+        return folder
+    return inside[0] if is_download or inside[0].name == wrapped_as else folder
 
 
 def _read_name(path: PurePath) -> _Named | None:
-    """Search the folders from the outermost in, as a zip may be wrapped in a folder."""
-    for place, part in enumerate(path.parts):
-        is_last = place == len(path.parts) - 1
-        below = "/".join(path.parts[place + 1 :])
-        if match := MOODLE.fullmatch(part):
-            student = match["name"].strip()
-            if student == "Participant":
-                student = f"Participant {match['id']}"
-            rest = below or match["rest"] or ""
-            return _Named(student, match["id"], rest, match["kind"] == "file")
-        if is_last and (match := CANVAS.fullmatch(part)):
-            is_file = match["kind"] is None
-            return _Named(
-                match["name"] or match["id"],
-                match["id"].removeprefix("anon_"),
-                match["rest"] or part,
-                is_file,
-                match["late"] is not None,
-                int(match["upload"] or 0),
-            )
+    first, *below = path.parts
+    if match := MOODLE.fullmatch(first):
+        student = match["name"].strip()
+        if student == "Participant":
+            student = f"Participant {match['id']}"
+        rest = "/".join(below) or match["rest"] or ""
+        return _Named(student, match["id"], rest, match["kind"] == "file")
+    if any(MOODLE.fullmatch(part) for part in below):
+        raise ValueError(
+            f"{first!r} is a download in a folder of its own: mark one download at a "
+            "time, each with its own RESULTS"
+        )
+    if not below and (match := CANVAS.fullmatch(first)):
+        return _Named(
+            match["name"] or match["id"],
+            match["id"].removeprefix("anon_"),
+            match["rest"] or first,
+            match["kind"] is None,
+            match["late"] is not None,
+            int(match["upload"] or 0),
+        )
     return None
 
 
