@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from marking.exports import (
     assignment_columns,
+    for_german_excel,
     write_canvas,
     write_feedback,
     write_moodle,
@@ -116,3 +117,14 @@ def test_feedback_goes_to_the_folders_that_moodle_takes_back(tmp_path):
             "Cy_103_assignsubmission_file_/feedback.html",
         ]
         assert archive.read(archive.namelist()[1]).decode() == "page of Bo ü"
+
+
+def test_excel_in_german_gets_commas_in_numbers_and_no_days():
+    rows = [
+        ["student", "sheet", "1.2", "total", "remark"],
+        ["J. Ü", "1", "1.5", "2", "a.b"],
+    ]
+    assert for_german_excel(rows) == [
+        ["student", "sheet", "question 1.2", "total", "remark"],
+        ["J. Ü", "1", "1,5", "2", "a.b"],
+    ]

@@ -65,7 +65,7 @@ def test_the_newest_attempt_counts_and_alone_gets_what_was_given():
     rows = grade(results, {}, DEADLINES, {("ada", "1"): Given(1, "")})
     assert [row.counts for row in rows] == [True, False, True, True]
     assert [row.total for row in rows] == [4, 3, 0, 3]
-    assert rows[1].remarks == ["doesn't count: c is newer"]
+    assert rows[1].remarks == ["doesn't count: a newer one was handed in"]
 
 
 def test_who_handed_in_nothing_can_be_marked_by_hand():

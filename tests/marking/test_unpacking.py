@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from marking import unpacking
-from marking.unpacking import unpack
+from marking.unpacking import MARK, unpack
 
 
 class WithoutFlag(zipfile.ZipInfo):
@@ -33,7 +33,7 @@ def unpacked(tmp_path: Path, *entries: tuple) -> tuple[dict[str, bytes], list[st
     return {
         file.relative_to(folder).as_posix(): file.read_bytes()
         for file in folder.rglob("*")
-        if file.is_file()
+        if file.is_file() and file.name != MARK
     }, problems
 
 
@@ -75,7 +75,8 @@ def test_too_much_is_refused_and_leaves_what_was_there(
     monkeypatch.setattr(unpacking, limit, 1)
     with pytest.raises(ValueError, match=f"a.zip holds {what}, and at most 1"):
         unpacked(tmp_path, ("a", "1234"), ("b", "1234"))
-    assert [f.name for f in (tmp_path / "results").rglob("*")] == ["out", "old"]
+    left = sorted(file.name for file in (tmp_path / "results").rglob("*"))
+    assert left == [MARK, "old", "out"]
 
 
 def test_names_that_differ_in_nothing_but_case_stay_apart(tmp_path):
@@ -136,3 +137,12 @@ def test_times_are_kept(tmp_path):
     unpack(packed(tmp_path / "b.zip", (odd, "x")), tmp_path / "odd")
     seconds = (tmp_path / "out" / "x").stat().st_mtime
     assert dt.datetime.fromtimestamp(seconds) == dt.datetime(2026, 3, 4, 5, 6, 8)
+
+
+def test_a_folder_of_somebody_elses_is_never_replaced(tmp_path):
+    (tmp_path / "results" / "out").mkdir(parents=True)
+    with pytest.raises(ValueError, match="holds something else: move that away"):
+        unpacked(tmp_path, ("x", "y"))
+    assert unpack(packed(tmp_path / "b.zip", ("x", "y")), tmp_path / "new") == []
+    assert unpack(packed(tmp_path / "b.zip", ("z", "y")), tmp_path / "new") == []
+    assert sorted(file.name for file in (tmp_path / "new").iterdir()) == [MARK, "z"]

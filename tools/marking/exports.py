@@ -20,6 +20,8 @@ from marking.participants import Participants, as_number
 # The part of Canvas' gradebook that says whose a row is.
 WHOSE = ("Student", "ID", "SIS User ID", "SIS Login ID", "Integration ID")
 WHOSE += ("Root Account", "Section")
+# The columns of the table of grades that hold points.
+NUMBERS = re.compile(r"\d+\.\d+|by hand|late|total|out of")
 
 
 def number(points: float) -> str:
@@ -71,7 +73,9 @@ def _comment(sheets: list[Grade]) -> str:
 
 
 def _maxima(listed: Participants, of_student: Mapping[str, list[Grade]]) -> list[str]:
-    column = listed.columns["most"]
+    column = listed.columns.get("most")
+    if column is None:
+        return []
     cells = {listed.rows[place][column].strip() for place in listed.people}
     most = {as_number(cell) for cell in cells}
     out_of = {sum(row.out_of for row in rows) for rows in of_student.values()}
@@ -122,6 +126,23 @@ def _no_column(listed: Participants, sheet: int, found: list[int]) -> str:
         f"the assignment 'Sheet {sheet}' in Canvas, or delete the other assignments' "
         "columns from the file"
     )
+
+
+def for_german_excel(rows: Iterable[list[str]]) -> list[list[str]]:
+    """The table with commas in numbers, and no heading that looks like a day.
+
+    Excel in German takes 1.2 for the first of February.
+    """
+    header, *others = rows
+    is_number = [bool(NUMBERS.fullmatch(name)) for name in header]
+    named = [f"question {name}" if "." in name else name for name in header]
+    return [named] + [
+        [
+            cell.replace(".", ",") if of_number else cell
+            for cell, of_number in zip(row, is_number, strict=True)
+        ]
+        for row in others
+    ]
 
 
 def write_feedback(

@@ -89,7 +89,7 @@ def _choose_newest(grades: list[Grade]) -> None:
         several.sort(key=lambda one: (one.attempt, one.handed_in or "", one.key))
         for one in several[:-1]:
             one.counts = False
-            one.remarks.append(f"doesn't count: {several[-1].key} is newer")
+            one.remarks.append("doesn't count: a newer one was handed in")
 
 
 def _only_by_hand(grades: list[Grade], manual: Manual) -> list[Grade]:

@@ -56,9 +56,13 @@ class Participant:
 
     id: str
     name: str
-    # Number of matriculation, address, login.
+    # Number of matriculation, address, login, and the name in another order.
     others: frozenset[str] = frozenset()
     handed_in: dt.datetime | None = None
+
+    @property
+    def names(self) -> frozenset[str]:
+        return self.others | {self.name, self.id}
 
 
 @dataclass(frozen=True)
@@ -95,12 +99,12 @@ def _canvas(file: Path, rows: list[list[str]]) -> Participants:
     others = [i for i, name in enumerate(header) if name.startswith("SIS ")]
     people = {
         number: Participant(
-            row[columns["id"]].strip(), row[0].strip(), _set(row, others)
+            row[columns["id"]].strip(), row[0].strip(), _others(row[0], row, others)
         )
         for number, row in enumerate(rows[1:], start=1)
         if row[columns["id"]].strip().isdecimal()
     }
-    return Participants(file.name, "canvas", rows, columns, people)
+    return Participants(file.name, "canvas", rows, columns, _told_apart(people))
 
 
 def _moodle(file: Path, rows: list[list[str]]) -> Participants:
@@ -115,7 +119,8 @@ def _moodle(file: Path, rows: list[list[str]]) -> Participants:
     # In every language, the maximum follows the grade.
     if "grade" not in columns:
         columns["grade"] = _grade_column(file, rows, columns)
-    columns.setdefault("most", columns["grade"] + 1)
+    if columns["grade"] + 1 < len(header):
+        columns.setdefault("most", columns["grade"] + 1)
     others = [i for i, name in enumerate(header) if OTHER_NAMES.search(name)]
     people = {}
     for number, row in enumerate(rows[1:], start=1):
@@ -126,10 +131,25 @@ def _moodle(file: Path, rows: list[list[str]]) -> Participants:
         people[number] = Participant(
             match[1],
             name or f"Participant {match[1]}",
-            _set(row, others),
+            _others(name, row, others),
             moment(row[columns["handed_in"]]) if "handed_in" in columns else None,
         )
-    return Participants(file.name, "moodle", rows, columns, people)
+    return Participants(file.name, "moodle", rows, columns, _told_apart(people))
+
+
+def _told_apart(people: dict[int, Participant]) -> dict[int, Participant]:
+    """Give those who share a name their number, too."""
+    shared = Counter(same(person.name) for person in people.values())
+    return {
+        place: person
+        if shared[same(person.name)] == 1
+        else replace(
+            person,
+            name=f"{person.name} ({person.id})",
+            others=person.others | {person.name},
+        )
+        for place, person in people.items()
+    }
 
 
 def _identifier_column(file: Path, rows: list[list[str]]) -> int:
@@ -162,8 +182,13 @@ def _grade_column(file: Path, rows: list[list[str]], columns: dict[str, int]) ->
     return most - 1
 
 
-def _set(row: list[str], columns: Iterable[int]) -> frozenset[str]:
-    return frozenset(row[i].strip() for i in columns if row[i].strip())
+def _others(name: str, row: list[str], columns: Iterable[int]) -> frozenset[str]:
+    others = {row[i].strip() for i in columns}
+    others |= {other.partition("@")[0] for other in others}
+    last, comma, first = name.partition(",")
+    if comma:
+        others.add(f"{first} {last}")
+    return frozenset(others - {""})
 
 
 def as_number(text: str) -> float | None:
@@ -198,42 +223,24 @@ def join(
     handed: list[HandedIn], listed: Participants
 ) -> tuple[list[HandedIn], list[str]]:
     """Give each file the name and the number of the list; say who isn't on it."""
-    people = listed.people.values()
-    by_id = {person.id: person for person in people}
+    by_id = {person.id: person for person in listed.people.values()}
     by_name = defaultdict(set)
-    for person in people:
-        for name in _names(person, listed.platform):
+    for person in by_id.values():
+        for name in person.names:
             by_name[same(name)].add(person)
-    shared = Counter(same(person.name) for person in people)
     joined, problems = [], {}
     for one in handed:
         found = by_name[same(one.student)]
         if one.platform_id is not None:
             found = {by_id[one.platform_id]} if one.platform_id in by_id else set()
-        if len(found) != 1:
+        if len(found) == 1:
+            (person,) = found
+            when = one.handed_in or person.handed_in
+            one = replace(
+                one, student=person.name, platform_id=person.id, handed_in=when
+            )
+        else:
             why = "fits more than one line of" if found else "isn't in"
             problems[f"{one.student} {why} {listed.file}: no grade goes back"] = None
-            joined.append(one)
-            continue
-        (person,) = found
-        name = person.name
-        if shared[same(name)] > 1:
-            name = f"{name} ({person.id})"
-        joined.append(
-            replace(
-                one,
-                student=name,
-                platform_id=person.id,
-                handed_in=one.handed_in or person.handed_in,
-            )
-        )
+        joined.append(one)
     return joined, list(problems)
-
-
-def _names(person: Participant, platform: str) -> set[str]:
-    logins = {other.partition("@")[0] for other in person.others}
-    names = {person.name, person.id, *person.others, *logins}
-    if platform == "canvas":
-        last, comma, first = person.name.partition(",")
-        names.add(f"{first} {last}" if comma else last)
-    return names

@@ -14,6 +14,8 @@ import zipfile
 import zlib
 from pathlib import Path
 
+# Only a folder with this file in it is ever replaced.
+MARK = ".unpacked"
 MOST_FILES = 20_000
 LARGEST_FILE = 200 * 2**20
 LARGEST_TOTAL = 8 * 2**30
@@ -28,11 +30,17 @@ def unpack(archive: Path, folder: Path) -> list[str]:
 
     A file that can't be had leaves a note in its place, so that its student isn't lost.
     """
+    if folder.exists() and not (folder / MARK).exists():
+        raise ValueError(
+            f"{folder} is to hold what is unpacked, and holds something else: move that "
+            "away, or name another folder for the results"
+        )
     folder.parent.mkdir(parents=True, exist_ok=True)
     new = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".unpacking-"))
     try:
         with _opened(archive) as opened:
             problems = _unpack_all(opened, new)
+        (new / MARK).touch()
         shutil.rmtree(folder, ignore_errors=True)
         new.rename(folder)
     finally:
