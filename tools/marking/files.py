@@ -22,6 +22,8 @@ def written_whole(file: Path, mode: int = 0o644) -> Iterator[IO[bytes]]:
     try:
         with os.fdopen(handle, "wb") as stream:
             yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
         os.chmod(new, mode)
         os.replace(new, file)
     except BaseException:
