@@ -50,9 +50,12 @@ class TestMoodle:
 
     def test_gets_no_grade_for_what_could_not_be_marked(self, tmp_path):
         known = listed(tmp_path, MOODLE)
-        rows = [graded("101", 0, sheet=None), graded(None, 3)]
-        write_moodle(known, rows, tmp_path / "m.csv")
-        assert read_rows(tmp_path / "m.csv") == MOODLE
+        empty = Grade("x", "Ada", remarks=["the file is empty"], platform_id="101")
+        write_moodle(known, [empty, graded(None, 3)], tmp_path / "m.csv")
+        back = read_rows(tmp_path / "m.csv")
+        assert back[1][:-1] == MOODLE[1][:-1]
+        assert back[1][-1] == "the file is empty."
+        assert back[2:] == MOODLE[2:]
 
     def test_is_warned_of_when_its_maximum_differs(self, tmp_path):
         known = listed(

@@ -69,7 +69,7 @@ def test_moodle_gets_grades_and_pages(tmp_path):
     assert said.startswith("2 in list.csv have nothing that is marked")
     rows = read_rows(tmp_path / "results" / "moodle-grades.csv")
     assert [row[5] for row in rows] == ["Grade", "1", "3.5", "", ""]
-    assert rows[2][-1].endswith("1: well said")
+    assert rows[2][-1].endswith("1: well said.")
     with zipfile.ZipFile(tmp_path / "results" / "moodle-feedback.zip") as archive:
         assert {name: archive.read(name).decode() for name in archive.namelist()} == {
             "Ada Lovelace_101_assignsubmission_file_/feedback.html": "Ada Lovelace 1",

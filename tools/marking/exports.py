@@ -47,29 +47,32 @@ def write_moodle(
     listed: Participants, graded: Iterable[Grade], file: Path
 ) -> list[str]:
     """Fill in Moodle's worksheet; say what to look at."""
-    of_student = marked(graded)
+    of_student = by_id(graded)
     rows = [list(row) for row in listed.rows]
-    columns = listed.columns
     for place, person in listed.people.items():
-        sheets = of_student.get(person.id)
-        if sheets:
-            total = sum(row.total for row in sheets)
-            rows[place][columns["grade"]] = number(total)
-            if "comment" in columns:
-                rows[place][columns["comment"]] = _comment(sheets)
+        mine = of_student.get(person.id, [])
+        if any(row.sheet for row in mine):
+            total = sum(row.total for row in mine)
+            rows[place][listed.columns["grade"]] = number(total)
+        # What could not be marked has no grade, but the student should know why.
+        if mine and "comment" in listed.columns:
+            rows[place][listed.columns["comment"]] = _comment(mine)
     write_rows(file, rows)
-    return _maxima(listed, of_student)
+    return _maxima(listed, marked(graded))
 
 
-def _comment(sheets: list[Grade]) -> str:
+def _comment(mine: list[Grade]) -> str:
     """A sentence a question. Moodle takes it for HTML, so a < is to stay a <."""
-    parts = []
-    for row in sheets:
-        parts.append(f"Sheet {row.sheet}: {number(row.total)} of {row.out_of} points.")
-        parts += [f"{id}: {told}." for id, told in row.told.items()]
-        parts += [f"{remark}." for remark in row.remarks]
-        parts += [f"{asked}: {said}" for asked, said in row.comments.items()]
-    return html.escape(" ".join(parts), quote=False)
+    said = []
+    for row in mine:
+        if row.sheet:
+            said.append(
+                f"Sheet {row.sheet}: {number(row.total)} of {row.out_of} points"
+            )
+        said += [f"{id}: {told}" for id, told in row.told.items()]
+        said += [*row.remarks, *(f"{id}: {text}" for id, text in row.comments.items())]
+    text = " ".join(f"{sentence.rstrip('.')}." for sentence in said)
+    return html.escape(text, quote=False)
 
 
 def _maxima(listed: Participants, of_student: Mapping[str, list[Grade]]) -> list[str]:
