@@ -31,8 +31,8 @@ def known_names(
     """Each way in which a student may be written, and the student's own name."""
     names = {}
     for person in listed.people.values() if listed else ():
-        names |= dict.fromkeys((person.id, shown(person.name)), person.name)
-        names[person.name] = person.name
+        name = person.name or person.id
+        names |= dict.fromkeys((person.id, shown(name), name), name)
     for one in handed:
         names |= dict.fromkeys((one.student, shown(one.student)), one.student)
         if one.platform_id:

@@ -55,6 +55,7 @@ class Participant:
     """One student of a platform's list."""
 
     id: str
+    # Empty where the list tells no names, or calls them in a language unknown here.
     name: str
     # Number of matriculation, address, login, and the name in another order.
     others: frozenset[str] = frozenset()
@@ -62,7 +63,7 @@ class Participant:
 
     @property
     def names(self) -> frozenset[str]:
-        return self.others | {self.name, self.id}
+        return (self.others | {self.name, self.id}) - {""}
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def _moodle(file: Path, rows: list[list[str]]) -> Participants:
         name = row[columns["name"]].strip() if "name" in columns else ""
         people[number] = Participant(
             match[1],
-            name or f"Participant {match[1]}",
+            name,
             _others(name, row, others),
             moment(row[columns["handed_in"]]) if "handed_in" in columns else None,
         )
@@ -142,7 +143,7 @@ def _told_apart(people: dict[int, Participant]) -> dict[int, Participant]:
     shared = Counter(same(person.name) for person in people.values())
     return {
         place: person
-        if shared[same(person.name)] == 1
+        if not person.name or shared[same(person.name)] == 1
         else replace(
             person,
             name=f"{person.name} ({person.id})",
@@ -236,9 +237,8 @@ def join(
         if len(found) == 1:
             (person,) = found
             when = one.handed_in or person.handed_in
-            one = replace(
-                one, student=person.name, platform_id=person.id, handed_in=when
-            )
+            name = person.name or one.student
+            one = replace(one, student=name, platform_id=person.id, handed_in=when)
         else:
             why = "fits more than one line of" if found else "isn't in"
             problems[f"{one.student} {why} {listed.file}: no grade goes back"] = None
