@@ -75,7 +75,8 @@ grade: $(INSTALLED)
 	@[ -n "$(SUBMISSIONS)" ] || { echo "say what to mark: make grade SUBMISSIONS=folder" >&2; exit 2; }
 	@PYTHONPATH=tools $(BIN)/python -m marking "$(SUBMISSIONS)" $${SEED:+--seed "$$SEED"} \
 		$${RESULTS:+--results "$$RESULTS"} $${TIME_LIMIT:+--time-limit "$$TIME_LIMIT"} \
-		$${MEMORY_LIMIT:+--memory-limit "$$MEMORY_LIMIT"}
+		$${MEMORY_LIMIT:+--memory-limit "$$MEMORY_LIMIT"} $${JOBS:+--jobs "$$JOBS"} \
+		$${UNSAFE:+--unsafe}
 
 # Never with synthetic clips unless asked for: they would make it another benchmark.
 bench: $(INSTALLED)

@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import argparse
-import secrets
+import os
+import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
-from marking.marks import Terms, mark_all
+from marking.marks import Terms, mark_all, reported
 from marking.pages import write_results
-from marking.reading import read_deadlines
-from marking.sandbox import Limits
+from marking.reading import find_submissions, read_deadlines
+from marking.sandbox import Limits, missing_protection
+from marking.store import Result, Store
 
 ROOT = Path(__file__).resolve().parents[2]
 GRADES = ROOT / "grades"
-# What the process of a submission may not read.
-SECRETS = ("exercises", "tests", "tools", ".git", "_build", "grades")
+SECRETS = ("exercises", "esa4_helpers/exercises/sheet1.py", "tests", "tools", ".git")
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line; end with a message where it can't be followed."""
     parser = argparse.ArgumentParser("python -m marking", description="Mark sheets.")
     parser.add_argument("submissions", type=Path, help="folder with one file a sheet")
-    parser.add_argument("--seed", type=int, help="secret; drawn if not given")
+    parser.add_argument(
+        "--seed", type=int, help="secret; by default the last, or drawn"
+    )
     parser.add_argument("--results", type=Path, default=GRADES)
     parser.add_argument("--time-limit", type=float, default=60.0, help="s a submission")
     parser.add_argument("--memory-limit", type=float, default=2.0, help="GiB each")
+    cores = len(os.sched_getaffinity(0))
+    parser.add_argument("--jobs", type=int, default=cores, help="how many at a time")
+    parser.add_argument("--unsafe", action="store_true", help="trust all submissions")
     options = parser.parse_args(arguments)
     folder, results = options.submissions.resolve(), options.results.resolve()
     if not folder.is_dir():
@@ -40,7 +47,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         )
     if options.seed is not None and options.seed < 0:
         parser.error(f"the seed must be 0 or more, got {options.seed}")
-    for name in ("time_limit", "memory_limit"):
+    for name in ("time_limit", "memory_limit", "jobs"):
         if getattr(options, name) <= 0:
             option = "--" + name.replace("_", "-")
             parser.error(f"{option} must be above 0, got {getattr(options, name):g}")
@@ -48,32 +55,65 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     return options
 
 
-def terms_of(options: argparse.Namespace) -> Terms:
-    """What the command line sets for all submissions."""
-    return Terms(
-        seed=secrets.randbelow(10**6) if options.seed is None else options.seed,
-        limits=Limits(options.time_limit, int(options.memory_limit * 2**30)),
-        deadlines=read_deadlines(),
-        hidden=(
-            options.submissions,
-            options.results,
-            *(ROOT / name for name in SECRETS),
-        ),
-    )
+def demand_protection(options: argparse.Namespace) -> None:
+    """End here where submissions can't be kept apart, unless that is accepted."""
+    secret = [options.submissions, options.results, *(ROOT / name for name in SECRETS)]
+    missing = missing_protection(secret)
+    if missing and not options.unsafe:
+        sys.exit(
+            "Submissions can't be kept apart on this computer:\n"
+            + "".join(f"- {sentence}\n" for sentence in missing)
+            + "Mark in a container or on another computer, or, if you trust all who "
+            "handed in, say UNSAFE=1 (--unsafe)."
+        )
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Mark a folder, and say where the results are."""
     options = parse(arguments)
+    demand_protection(options)
     try:
-        terms = terms_of(options)
+        deadlines = read_deadlines()
+        store = Store(options.results)
+        seed = store.seed(options.seed)
     except ValueError as error:
         sys.exit(str(error))
-    marked = mark_all(options.submissions, terms)
-    write_results(marked, options.submissions, options.results)
-    print(f"{len(marked)} files marked with the clips of seed {terms.seed}.")
+    limits = Limits(options.time_limit, int(options.memory_limit * 2**30))
+    terms = Terms(seed, limits, deadlines)
+    found = find_submissions(options.submissions)
+    before = dict(store.results)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        mark_all(found, options.submissions, terms, store, options.jobs)
+        stopped = False
+    except KeyboardInterrupt:
+        stopped = True
+    except ChildProcessError as error:
+        sys.exit(str(error))
+    results = reported(found, options.submissions, terms, store)
+    write_results(results, options.results)
+    for line in changes(before, results):
+        print(line)
+    print(f"{len(results)} files marked with the clips of seed {seed}.")
     print(f"Table: {options.results / 'grades.csv'}")
     print(f"Feedback: {options.results / 'feedback'}")
+    if stopped:
+        sys.exit(
+            f"Interrupted: {len(found) - len(results)} files are not marked yet. The "
+            "same command goes on from here."
+        )
+
+
+def changes(before: Mapping[str, Result], results: list[Result]) -> list[str]:
+    """Say in a line each which marks are not what they were before."""
+    lines = []
+    for result in results:
+        old = before.get(result.key)
+        for id in sorted({*old.points, *result.points} if old else ()):
+            was, now = old.points.get(id, 0), result.points.get(id, 0)
+            if was != now:
+                lines.append(f"Changed: {result.key}, {id}: {was} -> {now}")
+    return lines
 
 
 if __name__ == "__main__":

@@ -6,16 +6,21 @@ import datetime as dt
 import json
 import re
 import tomllib
+import zipfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from esa4_helpers.exercises import SHEETS
 
-DEADLINES = Path(__file__).resolve().parents[2] / "exercises" / "deadlines.toml"
-LARGEST_FILE = 20 * 2**20
+EXERCISES = Path(__file__).resolve().parents[2] / "exercises"
+DEADLINES = EXERCISES / "deadlines.toml"
+SOURCES = sorted(EXERCISES.glob("sheet*_*.py"))
+TABLES = ("deadlines",)
+LARGEST_FILE = 100 * 2**20
+NOTEBOOKS = (".ipynb", ".zip")
 
 
 class Unmarkable(Exception):
@@ -34,11 +39,19 @@ class HandedIn:
     platform_id: str | None = None
     late: bool | None = None
 
+    @property
+    def moment(self) -> dt.datetime:
+        """When it was handed in, or else when the file was last changed."""
+        changed = dt.datetime.fromtimestamp(self.path.lstat().st_mtime, dt.UTC)
+        return self.handed_in or changed
+
 
 def find_submissions(folder: Path) -> list[HandedIn]:
     """Students and their files: student/file, student__file or student.ipynb."""
     found = []
-    for path in sorted(folder.rglob("*")):
+    paths = sorted(folder.rglob("*"))
+    with_notebook = {p.relative_to(folder).parts[0] for p in paths if is_notebook(p)}
+    for path in paths:
         parts = path.relative_to(folder).parts
         if any(part.startswith((".", "__MACOSX")) for part in parts):
             continue
@@ -47,19 +60,39 @@ def find_submissions(folder: Path) -> list[HandedIn]:
             if len(parts) == 1 and not any(p.is_file() for p in path.rglob("*")):
                 found.append(HandedIn(path.name, path))
             continue
+        if len(parts) > 1 and not is_notebook(path) and parts[0] in with_notebook:
+            continue
         student = parts[0] if len(parts) > 1 else path.stem.split("__")[0]
         found.append(HandedIn(student, path))
     return found
 
 
+def is_notebook(path: Path) -> bool:
+    """Whether a file's name says that it is a notebook, perhaps in a zip."""
+    return any(suffix.lower() in NOTEBOOKS for suffix in path.suffixes)
+
+
+def beside(path: Path, folder: Path) -> list[Path]:
+    """The files that lie in a student's folder with a notebook, such as recordings."""
+    own = path.relative_to(folder).parts[0]
+    if path.parent == folder or path.is_dir():
+        return []
+    return [
+        other
+        for other in sorted((folder / own).rglob("*"))
+        if other.is_file() and not other.is_symlink() and not is_notebook(other)
+    ]
+
+
 def read_cells(path: Path) -> tuple[list[str], dict[str, Any]]:
     """The code cells and the metadata of a notebook, however damaged."""
     _demand_notebook_file(path)
+    data = _unzipped(path) if path.suffix.lower() == ".zip" else path.read_bytes()
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(_as_text(data))
     except (ValueError, RecursionError) as error:
         raise Unmarkable("is no notebook, or a damaged one: it is no JSON") from error
-    cells = document.get("cells") if isinstance(document, dict) else None
+    cells = _cells(document) if isinstance(document, dict) else None
     if not isinstance(cells, list):
         raise Unmarkable("is no notebook: it has no list of cells")
     code = [
@@ -73,6 +106,42 @@ def read_cells(path: Path) -> tuple[list[str], dict[str, Any]]:
     return code, metadata if isinstance(metadata, dict) else {}
 
 
+def _as_text(data: bytes) -> str:
+    try:
+        return data.decode(json.detect_encoding(data))
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def _unzipped(path: Path) -> bytes:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [
+                name
+                for name in archive.namelist()
+                if name.lower().endswith(".ipynb") and "__MACOSX" not in name
+            ]
+            if len(names) != 1:
+                raise Unmarkable(
+                    f"is a zip with {len(names)} notebooks: hand in the one .ipynb file"
+                )
+            with archive.open(names[0]) as stream:
+                data = stream.read(LARGEST_FILE + 1)
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+        raise Unmarkable("is a damaged zip: hand in the .ipynb file") from error
+    _demand_size(len(data))
+    return data
+
+
+def _cells(document: dict[str, Any]) -> Any:
+    """The cells of a notebook, also of one in the format of before 2015."""
+    sheets = document.get("worksheets")
+    if "cells" in document or not isinstance(sheets, list):
+        return document.get("cells")
+    found = [sheet.get("cells") for sheet in sheets if isinstance(sheet, dict)]
+    return [cell for cells in found if isinstance(cells, list) for cell in cells]
+
+
 def _demand_notebook_file(path: Path) -> None:
     if path.is_symlink():
         raise Unmarkable("is a link and no file of its own")
@@ -81,17 +150,21 @@ def _demand_notebook_file(path: Path) -> None:
     size = path.stat().st_size
     if size == 0:
         raise Unmarkable("the file is empty")
-    if path.suffix.lower() != ".ipynb":
+    if not is_notebook(path):
         raise Unmarkable("is no notebook: hand in the .ipynb file")
+    _demand_size(size)
+
+
+def _demand_size(size: int) -> None:
     if size > LARGEST_FILE:
         raise Unmarkable(
-            f"is too large to be a sheet ({size / 2**20:.0f} MiB, at most "
-            f"{LARGEST_FILE // 2**20} are read): clear the outputs"
+            f"is too large to be a sheet (above {LARGEST_FILE // 2**20} MiB): clear "
+            "the outputs"
         )
 
 
 def _source(cell: dict[str, Any]) -> str:
-    source = cell.get("source", "")
+    source = cell.get("source", cell.get("input", ""))
     parts = source if isinstance(source, list) else [source]
     return "".join(part for part in parts if isinstance(part, str))
 
@@ -113,17 +186,31 @@ def which_sheet(path: Path, cells: list[str], metadata: Mapping[str, Any]) -> in
     raise Unmarkable("can't tell which sheet this is: all its checks are gone")
 
 
+def other_sheets(sheet: int, cells: list[str]) -> list[int]:
+    """Other sheets of which a notebook calls several checks, too."""
+    found = Counter(
+        int(number)
+        for number, _ in set(
+            re.findall(r"check\(\s*[\"'](\d+)\.(\d)", "\n".join(cells))
+        )
+    )
+    return sorted(n for n in SHEETS if n != sheet and found[n] > 1)
+
+
 def read_deadlines(file: Path = DEADLINES) -> dict[str, dt.datetime]:
     """Until when each sheet is to be handed in, for those that have a deadline."""
     if not file.exists():
         return {}
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8")).get("deadlines", {})
-    except tomllib.TOMLDecodeError as error:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(
             f"{file.name} can't be read as TOML: {error}. Each line should be like "
             "sheet1_dataset = 2026-12-01T23:59:00+01:00"
         ) from error
+    _demand_known(content, TABLES, file.name, "table")
+    table = content.get("deadlines", {})
+    _demand_known(table, [path.stem for path in SOURCES], file.name, "sheet")
     for name, moment in table.items():
         if not isinstance(moment, dt.datetime) or moment.tzinfo is None:
             raise ValueError(
@@ -133,12 +220,21 @@ def read_deadlines(file: Path = DEADLINES) -> dict[str, dt.datetime]:
     return table
 
 
+def _demand_known(
+    names: Iterable[str], known: Sequence[str], file: str, what: str
+) -> None:
+    for name in names:
+        if name not in known:
+            raise ValueError(
+                f"{file}: there is no {what} {name}: expected one of {', '.join(known)}"
+            )
+
+
 def lateness(
-    path: Path, sheet: int, deadlines: Mapping[str, dt.datetime]
+    handed_in: dt.datetime, sheet: int, deadlines: Mapping[str, dt.datetime]
 ) -> str | None:
     """Say by how much a file is newer than its sheet's deadline."""
     for name, moment in deadlines.items():
-        handed_in = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
         if name.startswith(f"sheet{sheet}_") and handed_in > moment:
             late = dt.timedelta(minutes=(handed_in - moment) // dt.timedelta(minutes=1))
             return f"late by {late} (days, h:min:s)"
