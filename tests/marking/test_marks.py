@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from dataclasses import replace
 from pathlib import Path
 from unittest.mock import MagicMock
 
@@ -147,20 +145,12 @@ class TestMarkAll:
             mark_all(found, folder, Terms(SEED), part, 2)
             assert part.results == whole.results
 
-    def test_says_who_handed_in_a_sheet_twice_and_who_is_late(
-        self, folder, tmp_path, calls
-    ):
+    def test_says_who_handed_in_a_sheet_twice(self, folder, tmp_path, calls):
         found, store = self.found(folder), Store(tmp_path / "results")
-        deadlines = {"sheet1_dataset": dt.datetime(2001, 9, 9, tzinfo=dt.UTC)}
-        terms = Terms(SEED)
-        mark_all(found, folder, terms, store, 2)
-        remarks = [r.remarks for r in reported(found, folder, terms, store)]
+        mark_all(found, folder, Terms(SEED), store, 2)
+        remarks = [r.remarks for r in reported(found, folder, store)]
         twice = ["more than one file for this sheet"]
         assert remarks == [twice, twice, [], []]
-        late = replace(terms, deadlines=deadlines)
-        remarks = [r.remarks for r in reported(found, folder, late, store)]
-        assert [len(told) for told in remarks] == [2, 2, 1, 1]
-        assert all(told[0].startswith("late by ") for told in remarks)
         assert store.results["bo.ipynb"].remarks == []
 
 

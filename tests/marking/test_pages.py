@@ -6,15 +6,15 @@ import csv
 from pathlib import Path
 
 from bs4 import BeautifulSoup
+from marking.grading import Grade
 from marking.pages import page_names, write_page, write_results
-from marking.store import Result
 
 from esa4_helpers.exercises import questions
 
 MARKUP = "<script>alert('1')</script> & \"<b>\""
 
 
-def page_of(result: Result, folder: Path) -> BeautifulSoup:
+def page_of(result: Grade, folder: Path) -> BeautifulSoup:
     write_page(result, folder / "page.html")
     text = (folder / "page.html").read_text(encoding="utf-8")
     assert text.startswith("<!DOCTYPE html>")
@@ -24,7 +24,7 @@ def page_of(result: Result, folder: Path) -> BeautifulSoup:
 def test_a_page_says_what_each_question_got_and_why(tmp_path):
     points = dict.fromkeys(questions(1), 0) | {"1.1": 1}
     told = {"1.1": "right", "1.2": "too loud"}
-    result = Result("a", "Ada", 1, points, told, ["late by 1 day", "and more"])
+    result = Grade("a", "Ada", 1, points, told, ["late by 1 day", "and more"])
     page = page_of(result, tmp_path)
     assert page.title.string == page.h1.string == "Sheet 1"
     assert page.p.string == "Ada: 1 of 8 points"
@@ -39,7 +39,7 @@ def test_a_page_says_what_each_question_got_and_why(tmp_path):
 
 
 def test_a_page_of_what_is_no_sheet_says_only_why(tmp_path):
-    page = page_of(Result("b", "Bo", remarks=["the file is empty"]), tmp_path)
+    page = page_of(Grade("b", "Bo", remarks=["the file is empty"]), tmp_path)
     assert page.h1.string == "Not marked"
     assert page.table is None
     assert page.li.string == "the file is empty"
@@ -48,7 +48,7 @@ def test_a_page_of_what_is_no_sheet_says_only_why(tmp_path):
 def test_feedback_is_text_and_never_markup(tmp_path):
     points = dict.fromkeys(questions(1), 0)
     told = dict.fromkeys(points, MARKUP)
-    page = page_of(Result(MARKUP, MARKUP, 1, points, told, [MARKUP]), tmp_path)
+    page = page_of(Grade(MARKUP, MARKUP, 1, points, told, [MARKUP]), tmp_path)
     assert page.find("script") is None
     assert page.find("b") is None
     assert page.p.string == f"{MARKUP}: 0 of 8 points"
@@ -94,7 +94,7 @@ class TestPageNames:
 class TestResults:
     def test_hold_no_formula_and_no_control_character(self, tmp_path):
         evil = ["=HYPERLINK(1)", "+1", "-1", "@a", "\t=1", " =1", "a\x00\r\nb", "a,b"]
-        results = [Result(f"{i}", name, remarks=[name]) for i, name in enumerate(evil)]
+        results = [Grade(f"{i}", name, remarks=[name]) for i, name in enumerate(evil)]
         write_results(results, tmp_path)
         with (tmp_path / "grades.csv").open(encoding="utf-8", newline="") as stream:
             _, *rows = csv.reader(stream)
@@ -103,6 +103,6 @@ class TestResults:
         assert rows[6][0] == rows[6][-1] == "a   b"
 
     def test_of_an_earlier_round_do_not_stay(self, tmp_path):
-        write_results([Result("a", "Ada"), Result("b", "Bo")], tmp_path)
-        write_results([Result("b", "Bo")], tmp_path)
+        write_results([Grade("a", "Ada"), Grade("b", "Bo")], tmp_path)
+        write_results([Grade("b", "Bo")], tmp_path)
         assert [f.name for f in (tmp_path / "feedback").iterdir()] == ["b.html"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-import re
 import zipfile
 from pathlib import Path
 
@@ -16,13 +15,11 @@ from marking.reading import (
     Unmarkable,
     beside,
     find_submissions,
-    lateness,
     other_sheets,
     read_cells,
-    read_deadlines,
     which_sheet,
 )
-from submissions import SOURCES, of_cells
+from submissions import of_cells
 
 CHANGED = dt.datetime(2001, 9, 9, 1, 46, 40, tzinfo=dt.UTC)
 
@@ -139,7 +136,7 @@ class TestWhichSheet:
         assert other_sheets(1, ['check("2.1", x)'] * 2) == []
 
 
-class TestDeadlines:
+class TestMoment:
     def test_a_file_was_handed_in_when_it_was_changed_unless_we_know(self, tmp_path):
         file = tmp_path / "a.ipynb"
         file.write_text("x")
@@ -147,44 +144,3 @@ class TestDeadlines:
         assert HandedIn("a", file).moment == CHANGED
         known = CHANGED + dt.timedelta(days=1)
         assert HandedIn("a", file, known).moment == known
-
-    @staticmethod
-    def of(folder: Path, text: str) -> dict:
-        (folder / "deadlines.toml").write_text(text)
-        return read_deadlines(folder / "deadlines.toml")
-
-    def test_what_is_newer_is_late(self, tmp_path):
-        deadlines = self.of(
-            tmp_path,
-            "[deadlines]\nsheet1_dataset = 2001-09-07T23:46:40Z\n"
-            "sheet2_features = 2001-09-09T03:46:41+02:00\n",
-        )
-        late = lateness(CHANGED, 1, deadlines)
-        assert late == "late by 1 day, 2:00:00 (days, h:min:s)"
-        assert lateness(CHANGED, 2, deadlines) is None
-        assert lateness(CHANGED, 3, deadlines) is None
-
-    @pytest.mark.parametrize(
-        ("text", "told"),
-        [
-            (
-                "[deadlines]\nsheet1_dataset = 2001-09-08T23:46:40\n",
-                "deadlines.toml: sheet1_dataset should be a moment with its time zone",
-            ),
-            ("[deadlines]\nsheet1_dataset = 'soon'\n", "and is soon"),
-            ("[deadlines]\nsheet9_x = 2001-09-08T23:46:40Z\n", "no sheet sheet9_x"),
-            ("[deadline]\n", "there is no table deadline: expected one of deadlines"),
-            ("[deadlines\n", "deadlines.toml can't be read as TOML"),
-        ],
-    )
-    def test_what_is_no_moment_with_its_time_zone_is_refused(
-        self, tmp_path, text, told
-    ):
-        with pytest.raises(ValueError, match=re.escape(told)):
-            self.of(tmp_path, text)
-
-    def test_there_need_not_be_any(self, tmp_path):
-        assert read_deadlines(tmp_path / "deadlines.toml") == {}
-
-    def test_ours_are_fine(self):
-        assert set(read_deadlines()) <= {path.stem for path in SOURCES.values()}

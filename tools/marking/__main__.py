@@ -1,4 +1,4 @@
-"""Mark submissions: ``python -m marking FOLDER [--seed 7] [--results FOLDER]``."""
+"""Mark submissions: ``python -m marking FOLDER_OR_ZIP [--results FOLDER]``."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
+from marking.grading import grade
+from marking.handing_back import as_shown, hand_back, only
 from marking.marks import Terms, mark_all, reported
-from marking.pages import write_results
-from marking.reading import find_submissions, read_deadlines
+from marking.pages import page_of, write_results
 from marking.sandbox import Limits, missing_protection
-from marking.store import Result, Store
+from marking.store import Result, Store, key_of
+from marking.taking_in import TakenIn, take_in
 
 ROOT = Path(__file__).resolve().parents[2]
 GRADES = ROOT / "grades"
@@ -23,7 +26,10 @@ SECRETS = ("exercises", "esa4_helpers/exercises/sheet1.py", "tests", "tools", ".
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line; end with a message where it can't be followed."""
     parser = argparse.ArgumentParser("python -m marking", description="Mark sheets.")
-    parser.add_argument("submissions", type=Path, help="folder with one file a sheet")
+    parser.add_argument("submissions", type=Path, help="folder, or a platform's zip")
+    parser.add_argument("--participants", type=Path, help="the platform's list, a CSV")
+    parser.add_argument("--only", metavar="STUDENT", help="mark this student only")
+    parser.add_argument("--pseudonyms", action="store_true", help="show no names")
     parser.add_argument(
         "--seed", type=int, help="secret; by default the last, or drawn"
     )
@@ -35,10 +41,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--unsafe", action="store_true", help="trust all submissions")
     options = parser.parse_args(arguments)
     folder, results = options.submissions.resolve(), options.results.resolve()
-    if not folder.is_dir():
+    if not folder.is_dir() and not (folder.is_file() and folder.suffix == ".zip"):
         parser.error(
-            f"there is no folder {options.submissions}: name the one that holds what "
-            "students handed in"
+            f"there is no folder {options.submissions}, and no zip: name the one that "
+            "holds what students handed in"
         )
     if results.is_relative_to(folder):
         parser.error(
@@ -73,35 +79,54 @@ def main(arguments: list[str] | None = None) -> None:
     options = parse(arguments)
     demand_protection(options)
     try:
-        deadlines = read_deadlines()
+        taken = take_in(
+            options.submissions,
+            options.results,
+            options.participants,
+            options.pseudonyms,
+        )
+        chosen = only(taken.handed, options.only, taken.names)
         store = Store(options.results)
         seed = store.seed(options.seed)
     except ValueError as error:
         sys.exit(str(error))
     limits = Limits(options.time_limit, int(options.memory_limit * 2**30))
-    terms = Terms(seed, limits, deadlines)
-    found = find_submissions(options.submissions)
+    terms = Terms(seed, limits)
+    for line in taken.problems:
+        print(line)
     before = dict(store.results)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        mark_all(found, options.submissions, terms, store, options.jobs)
+        mark_all(chosen, taken.folder, terms, store, options.jobs)
         stopped = False
     except KeyboardInterrupt:
         stopped = True
     except ChildProcessError as error:
         sys.exit(str(error))
-    results = reported(found, options.submissions, terms, store)
-    write_results(results, options.results)
-    for line in changes(before, results):
+    results = reported(taken.handed, taken.folder, store)
+    for line in [
+        *write_all(results, taken, options.results),
+        *changes(before, results),
+    ]:
         print(line)
     print(f"{len(results)} files marked with the clips of seed {seed}.")
     print(f"Table: {options.results / 'grades.csv'}")
     print(f"Feedback: {options.results / 'feedback'}")
+    print(f"The class: {options.results / 'class.html'}")
     if stopped:
+        keys = [key_of(one.path, taken.folder) for one in chosen]
         sys.exit(
-            f"Interrupted: {len(found) - len(results)} files are not marked yet. The "
+            f"Interrupted: {sum(k not in store.results for k in keys)} files are not marked yet. The "
             "same command goes on from here."
         )
+
+
+def write_all(results: list[Result], taken: TakenIn, folder: Path) -> list[str]:
+    """Write all that is made of the results; say what to look at."""
+    handed = {key_of(one.path, taken.folder): one for one in taken.handed}
+    grades = grade(map(asdict, results), handed, taken.deadlines, taken.manual)
+    write_results(as_shown(grades, taken.shown), folder)
+    return hand_back(grades, taken.listed, folder, page_of, taken.shown)
 
 
 def changes(before: Mapping[str, Result], results: list[Result]) -> list[str]:

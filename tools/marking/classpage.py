@@ -74,7 +74,7 @@ def summarise(rows: Iterable[Grade]) -> ClassView:
     counting = [row for row in rows if row.counts]
     of_sheet = defaultdict(list)
     for row in counting:
-        if row.sheet and row.key:
+        if row.sheet and row.has_file:
             of_sheet[row.sheet].append(row)
     pairs = alike(counting)
     return ClassView(

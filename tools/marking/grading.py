@@ -32,6 +32,7 @@ class Grade:
     extra: float = 0
     lost: float = 0
     comments: dict[str, str] = field(default_factory=dict)
+    has_file: bool = True
     # Whether it is the newest of its student and sheet.
     counts: bool = True
 
@@ -99,10 +100,11 @@ def _only_by_hand(grades: list[Grade], manual: Manual) -> list[Grade]:
     missing = {(who, int(asked.split(".")[0])) for who, asked in manual} - there
     return [
         Grade(
-            key="",
+            key=f"{student}/by hand/sheet{sheet}",
             student=student,
             sheet=sheet,
             remarks=["marked by hand only"],
+            has_file=False,
             platform_id=ids.get(student),
         )
         for student, sheet in sorted(missing)

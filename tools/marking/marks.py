@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
 import hashlib
 import os
@@ -11,7 +10,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,6 @@ from marking.reading import (
     HandedIn,
     Unmarkable,
     beside,
-    lateness,
     other_sheets,
     read_cells,
     which_sheet,
@@ -45,7 +43,6 @@ class Terms:
 
     seed: int
     limits: Limits = field(default_factory=Limits)
-    deadlines: Mapping[str, dt.datetime] = field(default_factory=dict)
 
     def seed_of(self, what: str) -> int:
         """A seed that says nothing of the other, nor of the one both come from."""
@@ -219,19 +216,15 @@ def _hash_of(paths: Iterable[Path]) -> str:
     return total.hexdigest()
 
 
-def reported(
-    found: list[HandedIn], folder: Path, terms: Terms, store: Store
-) -> list[Result]:
+def reported(found: list[HandedIn], folder: Path, store: Store) -> list[Result]:
     """The results of these files, with the remarks that depend on more than one file."""
     results = [store.results.get(key_of(one.path, folder)) for one in found]
     of_each = Counter((r.student, r.sheet) for r in results if r and r.sheet)
     reports = []
-    for one, result in zip(found, results, strict=True):
+    for result in results:
         if result is None:
             continue
-        late = result.sheet and lateness(one.moment, result.sheet, terms.deadlines)
-        remarks = [late] if late else []
-        remarks += result.remarks
+        remarks = list(result.remarks)
         if of_each[result.student, result.sheet] > 1:
             remarks.append("more than one file for this sheet")
         reports.append(replace(result, remarks=remarks))

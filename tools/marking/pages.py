@@ -13,7 +13,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from esa4_helpers.exercises import SHEETS, questions
-from marking.store import Result, printable, replace
+from marking.grading import Grade
+from marking.store import printable, replace
 
 # In bytes, so that all file systems can hold it with an ending.
 LONGEST_NAME = 150
@@ -28,7 +29,7 @@ TEMPLATES = Environment(
 )
 
 
-def write_results(results: list[Result], folder: Path) -> None:
+def write_results(results: list[Grade], folder: Path) -> None:
     """grades.csv, and one feedback page for each file; those of before are removed."""
     pages = folder / "feedback"
     pages.mkdir(parents=True, exist_ok=True)
@@ -59,17 +60,20 @@ def _plain(key: str) -> str:
     return name.encode()[:LONGEST_NAME].decode(errors="ignore").strip(" .")
 
 
-def write_table(results: list[Result], file: Path) -> None:
+def write_table(results: list[Grade], file: Path) -> None:
     """One row for each file, one column for each question."""
     ids = [id for sheet in SHEETS for id in questions(sheet)]
     text = io.StringIO()
     table = csv.writer(text)
-    table.writerow(["student", "sheet", *ids, "total", "out of", "remark"])
+    table.writerow(
+        ["student", "sheet", *ids, "by hand", "late", "total"] + ["out of", "remark"]
+    )
     for r in results:
         points = [r.points.get(id, "") for id in ids]
+        extra = [r.extra or "", -r.lost or ""]
         remark = cell("; ".join(r.remarks))
         table.writerow(
-            [cell(r.student), r.sheet or "", *points, r.total, r.out_of, remark]
+            [cell(r.student), r.sheet or "", *points, *extra, r.total, r.out_of, remark]
         )
     replace(file, text.getvalue())
 
@@ -80,7 +84,11 @@ def cell(text: str) -> str:
     return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@")) else text
 
 
-def write_page(result: Result, file: Path) -> None:
+def write_page(result: Grade, file: Path) -> None:
+    """Write what a student is told."""
+    replace(file, page_of(result))
+
+
+def page_of(result: Grade) -> str:
     """What a student is told, as a page."""
-    page = TEMPLATES.get_template("feedback.html").render(result=result)
-    replace(file, page)
+    return TEMPLATES.get_template("feedback.html").render(result=result)

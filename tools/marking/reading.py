@@ -5,10 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-import tomllib
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,6 @@ from typing import Any
 from esa4_helpers.exercises import SHEETS
 
 EXERCISES = Path(__file__).resolve().parents[2] / "exercises"
-DEADLINES = EXERCISES / "deadlines.toml"
-SOURCES = sorted(EXERCISES.glob("sheet*_*.py"))
-TABLES = ("deadlines",)
 LARGEST_FILE = 100 * 2**20
 NOTEBOOKS = (".ipynb", ".zip")
 
@@ -195,47 +191,3 @@ def other_sheets(sheet: int, cells: list[str]) -> list[int]:
         )
     )
     return sorted(n for n in SHEETS if n != sheet and found[n] > 1)
-
-
-def read_deadlines(file: Path = DEADLINES) -> dict[str, dt.datetime]:
-    """Until when each sheet is to be handed in, for those that have a deadline."""
-    if not file.exists():
-        return {}
-    try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"{file.name} can't be read as TOML: {error}. Each line should be like "
-            "sheet1_dataset = 2026-12-01T23:59:00+01:00"
-        ) from error
-    _demand_known(content, TABLES, file.name, "table")
-    table = content.get("deadlines", {})
-    _demand_known(table, [path.stem for path in SOURCES], file.name, "sheet")
-    for name, moment in table.items():
-        if not isinstance(moment, dt.datetime) or moment.tzinfo is None:
-            raise ValueError(
-                f"{file.name}: {name} should be a moment with its time zone, such "
-                f"as 2026-12-01T23:59:00+01:00, and is {moment}"
-            )
-    return table
-
-
-def _demand_known(
-    names: Iterable[str], known: Sequence[str], file: str, what: str
-) -> None:
-    for name in names:
-        if name not in known:
-            raise ValueError(
-                f"{file}: there is no {what} {name}: expected one of {', '.join(known)}"
-            )
-
-
-def lateness(
-    handed_in: dt.datetime, sheet: int, deadlines: Mapping[str, dt.datetime]
-) -> str | None:
-    """Say by how much a file is newer than its sheet's deadline."""
-    for name, moment in deadlines.items():
-        if name.startswith(f"sheet{sheet}_") and handed_in > moment:
-            late = dt.timedelta(minutes=(handed_in - moment) // dt.timedelta(minutes=1))
-            return f"late by {late} (days, h:min:s)"
-    return None
