@@ -12,7 +12,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
-from marking.__main__ import GRADES, changes, main, parse
+from marking.__main__ import CLEANED, GRADES, changes, main, parse
 from marking.store import Result, printable
 from submissions import (
     ROOT,
@@ -231,6 +231,14 @@ class TestGrades:
         for pattern in deleted:
             target = os.path.normpath(ROOT / pattern)
             assert not any(fnmatch(name, target) for name in holding), pattern
+
+    @pytest.mark.parametrize("name", CLEANED)
+    def test_are_not_written_where_cleaning_deletes_them(self, tmp_path, capsys, name):
+        with pytest.raises(SystemExit):
+            parse([str(tmp_path), "--results", str(ROOT / name / "grades")])
+        assert "make clean would delete" in capsys.readouterr().err
+        rule = (ROOT / "Makefile").read_text(encoding="utf-8").split("\nclean:")[1]
+        assert name in rule.split("\n")[1].replace("$(VENV)", ".venv").split()
 
     def test_are_kept_out_of_git(self):
         subprocess.run(

@@ -20,6 +20,7 @@ from marking.taking_in import TakenIn, take_in
 
 ROOT = Path(__file__).resolve().parents[2]
 GRADES = ROOT / "grades"
+CLEANED = ("_build", "build", "dist", ".venv", ".colab", ".pytest_cache", ".ruff_cache")
 SECRETS = ("exercises", "esa4_helpers/exercises/sheet1.py", "tests", "tools", ".git")
 
 
@@ -51,6 +52,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
             f"the results can't lie in the folder with the submissions: {results} is "
             f"inside {folder}; name another with --results"
         )
+    if any(results.is_relative_to(ROOT / name) for name in CLEANED):
+        parser.error(f"make clean would delete {results}: name another with --results")
     if options.seed is not None and options.seed < 0:
         parser.error(f"the seed must be 0 or more, got {options.seed}")
     for name in ("time_limit", "memory_limit", "jobs"):
