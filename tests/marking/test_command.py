@@ -8,11 +8,13 @@ import re
 import subprocess
 import sys
 import time
+import zipfile
 from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 from marking.__main__ import CLEANED, GRADES, changes, main, parse
+from marking.files import read_rows, write_rows
 from marking.store import Result, printable
 from submissions import (
     ROOT,
@@ -24,9 +26,11 @@ from submissions import (
     with_one_answer_left,
     without_metadata,
 )
+from test_participants import MOODLE
 
 from esa4_helpers.exercises import SHEETS, questions
 
+KIND = "assignsubmission_file_"
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "tools")}
 TOTAL = {n: sum(q.points for q in questions(n).values()) for n in SHEETS}
 # After each, the remark that its cell must get.
@@ -246,3 +250,65 @@ class TestGrades:
             cwd=ROOT,
             check=True,
         )
+
+
+class TestADownload:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def marked(cls, tmp_path_factory) -> Path:
+        """Moodle's zip and worksheet, marked once; the folder of results."""
+        folder = tmp_path_factory.mktemp("download")
+        with zipfile.ZipFile(folder / "all.zip", "w") as archive:
+            archive.writestr(f"Ada L_101_{KIND}/a.ipynb", solved(1))
+            archive.writestr(f"Bo Y_102_{KIND}/b.ipynb", "")
+        write_rows(folder / "list.csv", MOODLE)
+        cls.mark(folder / "results")
+        return folder / "results"
+
+    @staticmethod
+    def mark(results: Path, *options: str) -> dict[str, dict[str, str]]:
+        """Mark again; the table's rows by their student."""
+        folder = results.parent
+        known = ["--participants", str(folder / "list.csv"), "--results", str(results)]
+        main([str(folder / "all.zip"), *known, "--time-limit", "280", *options])
+        header, *rows = read_rows(results / "grades.csv")
+        return {row[0]: dict(zip(header, row, strict=True)) for row in rows}
+
+    def test_goes_back_to_the_platform(self, marked):
+        rows = read_rows(marked / "moodle-grades.csv")
+        assert [row[5] for row in rows[1:]] == ["8", "", "", ""]
+        with zipfile.ZipFile(marked / "moodle-feedback.zip") as archive:
+            ada, bo = archive.namelist()
+            assert ada == f"Ada Lovelace_101_{KIND}/feedback.html"
+            assert "8 of 8 points" in archive.read(ada).decode()
+            assert "the file is empty" in archive.read(bo).decode()
+        assert "What the class thinks" in (marked / "class.html").read_text()
+
+    def test_takes_points_by_hand_without_marking_again(self, marked):
+        before = (marked / "results.jsonl").read_bytes()
+        lines = [["Ada Lovelace", "1.2", "1,5", "<b>"], ["102", "1", "2", "by talk"]]
+        write_rows(marked / "manual.csv", lines)
+        assert self.mark(marked)["Ada Lovelace"]["total"] == "7.5"
+        assert (marked / "results.jsonl").read_bytes() == before
+        assert read_rows(marked / "manual.csv") == lines
+        assert [r[5] for r in read_rows(marked / "moodle-grades.csv")[1:3]] == [
+            "7.5",
+            "2",
+        ]
+        page = next((marked / "feedback").glob("Ada*")).read_text(encoding="utf-8")
+        assert "7.5 of 8 points" in page
+        assert "&lt;b&gt;" in page
+
+    def test_can_be_for_one_student_and_without_names(self, marked):
+        rows = self.mark(marked, "--only", "ada lovelace", "--pseudonyms")
+        assert all(name.startswith("student-") for name in rows)
+        shown = [
+            *marked.glob("feedback/*"),
+            marked / "class.html",
+            marked / "grades.csv",
+        ]
+        assert not [f for f in shown if "Ada" in f.name + f.read_text(encoding="utf-8")]
+        with zipfile.ZipFile(marked / "moodle-feedback.zip") as archive:
+            assert "Ada Lovelace" in archive.read(archive.namelist()[0]).decode()
+        with pytest.raises(SystemExit, match="did you mean 'Ada Lovelace'"):
+            self.mark(marked, "--only", "Ada Lovelase")

@@ -83,6 +83,10 @@ class TestLateness:
         later = {"17": {"sheet1_dataset": NOON + 7 * DAY}}
         by_number = replace(WEEK_FOR_ADA, extensions=later)
         assert lateness(replace(ada, platform_id="17"), 1, by_number) is None
+        both = replace(
+            by_number, extensions=later | {"ada lovelace": by_number.moments}
+        )
+        assert lateness(replace(ada, platform_id="17"), 1, both) is None
 
     def test_may_be_known_to_the_platform_only(self, ada):
         one = replace(ada, handed_in=None, platform_id="3")

@@ -43,6 +43,13 @@ def test_a_folder_stays_as_it_is(handed_in, tmp_path):
     assert sorted(folder.rglob("*")) == before
 
 
+def test_an_odd_name_can_be_written_as_the_table_shows_it(tmp_path):
+    (tmp_path / "in" / "Bo\x01\udcff").mkdir(parents=True)
+    found = take_in(tmp_path / "in", tmp_path / "results")
+    assert found.names == {r"Bo \udcff": r"Bo \udcff"}
+    assert found.handed[0].student == r"Bo \udcff"
+
+
 def test_with_pseudonyms_students_may_be_written_by_them(handed_in):
     found = taken(handed_in, pseudonyms=True)
     hidden = found.shown("Ada L")

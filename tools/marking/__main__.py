@@ -42,7 +42,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--unsafe", action="store_true", help="trust all submissions")
     options = parser.parse_args(arguments)
     folder, results = options.submissions.resolve(), options.results.resolve()
-    if not folder.is_dir() and not (folder.is_file() and folder.suffix == ".zip"):
+    if not folder.is_dir() and not (
+        folder.is_file() and folder.suffix.lower() == ".zip"
+    ):
         parser.error(
             f"there is no folder {options.submissions}, and no zip: name the one that "
             "holds what students handed in"

@@ -210,7 +210,7 @@ def moment(text: str) -> dt.datetime | None:
     if not re.search(r"[^\W\d]{3}", text):
         return None
     try:
-        return parse(text, _Moments(dayfirst=True)).astimezone()
+        return parse(text, _Moments()).astimezone()
     except (ValueError, OverflowError):
         return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from marking.deadlines import Deadlines, read_deadlines
@@ -13,6 +13,7 @@ from marking.participants import Participants, join, read_participants
 from marking.platforms import from_folder, from_zip
 from marking.pseudonyms import pseudonym, read_key
 from marking.reading import HandedIn
+from marking.store import printable
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ def take_in(
     if listed:
         handed, unknown = join(handed, listed)
         problems += unknown
+    # As results call them, so that what is given by hand finds them.
+    handed = [replace(one, student=printable(one.student)) for one in handed]
     shown = _shown(results) if pseudonyms else str
     names = known_names(handed, listed, shown)
     return TakenIn(
