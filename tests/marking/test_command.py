@@ -194,7 +194,7 @@ class TestCommand:
         def refuse() -> None:
             raise ValueError("deadlines.toml: no time zone")
 
-        monkeypatch.setattr("marking.taking_in.read_deadlines", refuse)
+        monkeypatch.setattr("marking.__main__.read_deadlines", refuse)
         with pytest.raises(SystemExit, match=r"deadlines\.toml: no time zone"):
             main([str(tmp_path), "--results", str(tmp_path.parent / "results")])
         assert not (tmp_path.parent / "results").exists()

@@ -21,7 +21,7 @@ def handed_in(tmp_path) -> Path:
 
 
 def taken(file: Path, **how: object) -> TakenIn:
-    return take_in(file, file.parent / "results", **how)
+    return take_in(file, file.parent / "results", Deadlines(), **how)
 
 
 def test_a_zip_is_unpacked_into_the_results_and_joined_with_the_list(handed_in):
@@ -39,13 +39,13 @@ def test_a_zip_is_unpacked_into_the_results_and_joined_with_the_list(handed_in):
 def test_a_folder_stays_as_it_is(handed_in, tmp_path):
     folder = taken(handed_in).folder
     before = sorted(folder.rglob("*"))
-    assert take_in(folder, tmp_path / "others").folder == folder
+    assert take_in(folder, tmp_path / "others", Deadlines()).folder == folder
     assert sorted(folder.rglob("*")) == before
 
 
 def test_an_odd_name_can_be_written_as_the_table_shows_it(tmp_path):
     (tmp_path / "in" / "Bo\x01\udcff").mkdir(parents=True)
-    found = take_in(tmp_path / "in", tmp_path / "results")
+    found = take_in(tmp_path / "in", tmp_path / "results", Deadlines())
     assert found.names == {r"Bo \udcff": r"Bo \udcff"}
     assert found.handed[0].student == r"Bo \udcff"
 

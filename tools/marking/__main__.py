@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from marking.deadlines import Deadlines, read_deadlines
 from marking.grading import grade
 from marking.handing_back import as_shown, hand_back, only
 from marking.marks import Terms, mark_all, reported
 from marking.pages import page_of, write_results
 from marking.sandbox import Limits, missing_protection
-from marking.store import Result, Store, key_of
+from marking.store import Result, Store, alone, printable
 from marking.taking_in import TakenIn, take_in
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -84,51 +85,56 @@ def main(arguments: list[str] | None = None) -> None:
     options = parse(arguments)
     demand_protection(options)
     try:
-        taken = take_in(
-            options.submissions,
-            options.results,
-            options.participants,
-            options.pseudonyms,
-        )
-        chosen = only(taken.handed, options.only, taken.names)
-        store = Store(options.results)
-        seed = store.seed(options.seed)
-    except ValueError as error:
+        deadlines = read_deadlines()
+        with alone(options.results):
+            mark(options, deadlines)
+    except (ValueError, ChildProcessError) as error:
         sys.exit(str(error))
-    limits = Limits(options.time_limit, int(options.memory_limit * 2**30))
-    terms = Terms(seed, limits)
+
+
+def mark(options: argparse.Namespace, deadlines: Deadlines) -> None:
+    """Mark what has no result yet; write table and pages, also when interrupted."""
+    taken = take_in(
+        options.submissions,
+        options.results,
+        deadlines,
+        options.participants,
+        options.pseudonyms,
+    )
+    chosen = only(taken.handed, options.only, taken.names)
     for line in taken.problems:
         print(line)
+    store = Store(options.results)
+    limits = Limits(options.time_limit, int(options.memory_limit * 2**30))
+    terms = Terms(store.seed(options.seed), limits)
     before = dict(store.results)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    usual = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stopped = False
     try:
         mark_all(chosen, taken.folder, terms, store, options.jobs)
-        stopped = False
     except KeyboardInterrupt:
         stopped = True
-    except ChildProcessError as error:
-        sys.exit(str(error))
+    finally:
+        signal.signal(signal.SIGTERM, usual)
     results = reported(taken.handed, taken.folder, store)
-    for line in [
-        *write_all(results, taken, options.results),
-        *changes(before, results),
-    ]:
+    said = write_all(results, taken, options.results)
+    for line in [*said, *changes(before, results)]:
         print(line)
-    print(f"{len(results)} files marked with the clips of seed {seed}.")
+    print(f"{len(results)} files marked with the clips of seed {terms.seed}.")
     print(f"Table: {options.results / 'grades.csv'}")
     print(f"Feedback: {options.results / 'feedback'}")
     print(f"The class: {options.results / 'class.html'}")
     if stopped:
-        keys = [key_of(one.path, taken.folder) for one in chosen]
+        left = [k for k in map(taken.key, chosen) if k not in store.results]
         sys.exit(
-            f"Interrupted: {sum(k not in store.results for k in keys)} files are not marked yet. The "
-            "same command goes on from here."
+            f"Interrupted: {len(left)} files are not marked yet. The same command goes "
+            "on from here."
         )
 
 
 def write_all(results: list[Result], taken: TakenIn, folder: Path) -> list[str]:
     """Write all that is made of the results; say what to look at."""
-    handed = {key_of(one.path, taken.folder): one for one in taken.handed}
+    handed = {taken.key(one): one for one in taken.handed}
     grades = grade(map(asdict, results), handed, taken.deadlines, taken.manual)
     write_results(as_shown(grades, taken.shown), folder)
     return hand_back(grades, taken.listed, folder, page_of, taken.shown)
@@ -142,7 +148,8 @@ def changes(before: Mapping[str, Result], results: list[Result]) -> list[str]:
         for id in sorted({*old.points, *result.points} if old else ()):
             was, now = old.points.get(id, 0), result.points.get(id, 0)
             if was != now:
-                lines.append(f"Changed: {result.key}, {id}: {was} -> {now}")
+                key = printable(result.key)
+                lines.append(f"Changed: {key}, {id}: {was} -> {now}")
     return lines
 
 

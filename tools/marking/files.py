@@ -6,7 +6,6 @@ import contextlib
 import csv
 import io
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
@@ -18,17 +17,16 @@ TRIED = ("utf-8-sig", "cp1252", "latin-1")
 def written_whole(file: Path, mode: int = 0o644) -> Iterator[IO[bytes]]:
     """Give a file to write to, which takes its name only once all of it is written."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    handle, new = tempfile.mkstemp(dir=file.parent, prefix=".writing-")
+    new = file.with_name(f".{file.name}.new")
+    new.unlink(missing_ok=True)
     try:
-        with os.fdopen(handle, "wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(new, mode)
-        os.replace(new, file)
-    except BaseException:
-        os.unlink(new)
-        raise
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as to:
+            yield to
+            to.flush()
+            os.fsync(to.fileno())
+        new.replace(file)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def write_text(file: Path, text: str, encoding: str = "utf-8") -> None:

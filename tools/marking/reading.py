@@ -16,7 +16,6 @@ from esa4_helpers.exercises import SHEETS
 
 EXERCISES = Path(__file__).resolve().parents[2] / "exercises"
 LARGEST_FILE = 100 * 2**20
-NOTEBOOKS = (".ipynb", ".zip")
 
 
 class Unmarkable(Exception):
@@ -64,8 +63,8 @@ def find_submissions(folder: Path) -> list[HandedIn]:
 
 
 def is_notebook(path: Path) -> bool:
-    """Whether a file's name says that it is a notebook, perhaps in a zip."""
-    return any(suffix.lower() in NOTEBOOKS for suffix in path.suffixes)
+    """Whether a file's name says that it is a notebook, as in "x.ipynb.txt"."""
+    return ".ipynb" in [suffix.lower() for suffix in path.suffixes]
 
 
 def beside(path: Path, folder: Path) -> list[Path]:
@@ -76,7 +75,8 @@ def beside(path: Path, folder: Path) -> list[Path]:
     return [
         other
         for other in sorted((folder / own).rglob("*"))
-        if other.is_file() and not other.is_symlink() and not is_notebook(other)
+        if other != path and not is_notebook(other)
+        if other.is_file() and not other.is_symlink()
     ]
 
 
@@ -146,7 +146,7 @@ def _demand_notebook_file(path: Path) -> None:
     size = path.stat().st_size
     if size == 0:
         raise Unmarkable("the file is empty")
-    if not is_notebook(path):
+    if not is_notebook(path) and path.suffix.lower() != ".zip":
         raise Unmarkable("is no notebook: hand in the .ipynb file")
     _demand_size(size)
 

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from marking.deadlines import Deadlines, read_deadlines
+from marking.deadlines import Deadlines
 from marking.handing_back import known_names
 from marking.manual import Manual, read_manual
 from marking.participants import Participants, join, read_participants
 from marking.platforms import from_folder, from_zip
 from marking.pseudonyms import pseudonym, read_key
 from marking.reading import HandedIn
-from marking.store import printable
+from marking.store import key_of, printable
 
 
 @dataclass(frozen=True)
@@ -31,15 +31,19 @@ class TakenIn:
     shown: Callable[[str], str]
     problems: list[str]
 
+    def key(self, one: HandedIn) -> str:
+        """What a file is called in the results."""
+        return key_of(one.path, self.folder)
+
 
 def take_in(
     submissions: Path,
     results: Path,
+    deadlines: Deadlines,
     participants: Path | None = None,
     pseudonyms: bool = False,
 ) -> TakenIn:
     """Read a folder or a platform's zip, and all that belongs to it."""
-    deadlines = read_deadlines()
     listed = read_participants(participants) if participants else None
     if submissions.is_dir():
         download = from_folder(submissions)

@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import stat
-import tempfile
 import unicodedata
 import zipfile
 import zlib
@@ -35,8 +34,10 @@ def unpack(archive: Path, folder: Path) -> list[str]:
             f"{folder} is to hold what is unpacked, and holds something else: move that "
             "away, or name another folder for the results"
         )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".unpacking-"))
+    new = folder.with_name(f".{folder.name}.new")
+    # There may be one from a time when the computer stopped.
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True, mode=0o700)
     try:
         with _opened(archive) as opened:
             problems = _unpack_all(opened, new)
