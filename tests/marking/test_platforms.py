@@ -105,6 +105,14 @@ class TestCanvas:
         handed = from_folder(tmp_path).handed
         assert [one.attempt for one in handed] == [2, 1, 1]
 
+    def test_other_files_beside_a_notebook_are_named_and_no_submission(self, tmp_path):
+        made(tmp_path, "ada_1_20_s.ipynb", "ada_1_21_clip.wav", "bo_2_5_essay.docx")
+        found = from_folder(tmp_path)
+        assert [one.path.suffix for one in found.handed] == [".ipynb", ".docx"]
+        assert found.problems == [
+            "'ada_1_21_clip.wav' is no notebook: ada has one besides"
+        ]
+
 
 class TestFolders:
     def test_of_our_own_names_stay_as_they_are(self, tmp_path):

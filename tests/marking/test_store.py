@@ -14,7 +14,6 @@ from marking.store import (
     alone,
     key_of,
     printable,
-    replace,
     without_paths,
 )
 
@@ -106,11 +105,3 @@ def test_results_are_kept_within_bounds():
         "a", long, told={"1.1": long}, remarks=[long] * 999, code=[long] * 9
     )
     assert len(str(result.tidied())) < 300_000
-
-
-def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
-    file = tmp_path / "a.csv"
-    replace(file, "old")
-    with pytest.raises(UnicodeEncodeError):
-        replace(file, "new \ud800")
-    assert file.read_text() == "old"

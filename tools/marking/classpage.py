@@ -110,7 +110,7 @@ def _answers(question: Question, rows: list[Grade]) -> Answers:
     said = Counter()
     example = {}
     for sentence in told:
-        if not sentence.startswith("right"):
+        if sentence != "right":
             # The numbers in a sentence are each student's own.
             kind = NUMBER.sub("…", sentence)
             said[kind] += 1

@@ -13,8 +13,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from esa4_helpers.exercises import SHEETS, questions
+from marking.files import write_text
 from marking.grading import Grade
-from marking.store import printable, replace
+from marking.store import printable
 
 # In bytes, so that all file systems can hold it with an ending.
 LONGEST_NAME = 150
@@ -75,7 +76,7 @@ def write_table(results: list[Grade], file: Path) -> None:
         table.writerow(
             [cell(r.student), r.sheet or "", *points, *extra, r.total, r.out_of, remark]
         )
-    replace(file, text.getvalue())
+    write_text(file, text.getvalue())
 
 
 def cell(text: str) -> str:
@@ -86,7 +87,7 @@ def cell(text: str) -> str:
 
 def write_page(result: Grade, file: Path) -> None:
     """Write what a student is told."""
-    replace(file, page_of(result))
+    write_text(file, page_of(result))
 
 
 def page_of(result: Grade) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
-from marking.reading import HandedIn, find_submissions
+from marking.reading import HandedIn, find_submissions, is_notebook
 from marking.unpacking import unpack
 
 MOODLE = re.compile(
@@ -68,6 +68,11 @@ def from_folder(folder: Path, wrapped_as: str | None = None) -> Download:
     # One file called group_3_2026_sheet.ipynb among others doesn't come from Canvas.
     if 2 * sum(name is not None for name in named) <= len(named):
         named = [name if name and name.late is None else None for name in named]
+    with_notebook = {
+        name.id
+        for one, name in zip(found, named, strict=True)
+        if name and is_notebook(one.path)
+    }
     problems, known = [], []
     for one, name in zip(found, named, strict=True):
         where = one.path.relative_to(folder).as_posix()
@@ -78,6 +83,8 @@ def from_folder(folder: Path, wrapped_as: str | None = None) -> Download:
                     f"{where!r} isn't named as the platform names files: "
                     f"taken for {one.student}'s"
                 )
+        elif name.is_file and name.id in with_notebook and not is_notebook(one.path):
+            problems.append(f"{where!r} is no notebook: {name.student} has one besides")
         elif name.is_file:
             known.append((one, name))
         else:

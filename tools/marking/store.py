@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from esa4_helpers.exercises import Question, questions
+from marking.files import write_text
 
 ROOT = Path(__file__).resolve().parents[2]
 PATHS = re.compile(r"(?<![\w.)])/(?:[^\s/:'\"]+/)*([^\s/:'\"]+)")
@@ -145,18 +146,8 @@ class Store:
                 )
             return int(text)
         seed = secrets.randbelow(10**9) if wanted is None else wanted
-        replace(file, f"{seed}\n")
+        write_text(file, f"{seed}\n")
         return seed
-
-
-def replace(file: Path, text: str) -> None:
-    """Write a file, or leave the old one: never half of it."""
-    new = file.with_name(f".{file.name}.new")
-    with new.open("w", encoding="utf-8", newline="") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    new.replace(file)
 
 
 def _result(line: bytes) -> Result | None:
