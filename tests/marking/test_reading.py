@@ -96,14 +96,14 @@ class TestFiles:
             read_cells(file)
 
     def test_beside_a_notebook_belong_to_it(self, tmp_path):
-        for name in ("ada/x.ipynb", "ada/sounds/1.wav", "bo/essay.docx", "cy.txt"):
+        for name in ("ada/x.ipynb", "ada/1.zip", "bo/essay.docx", "cy.txt"):
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_text("x")
         (tmp_path / "ada" / "link.wav").symlink_to("/etc/passwd")
         found = {one.path.name for one in find_submissions(tmp_path)}
         assert found == {"x.ipynb", "essay.docx", "cy.txt"}
-        wave = tmp_path / "ada" / "sounds" / "1.wav"
-        assert beside(tmp_path / "ada" / "x.ipynb", tmp_path) == [wave]
+        beside_it = tmp_path / "ada" / "1.zip"
+        assert beside(tmp_path / "ada" / "x.ipynb", tmp_path) == [beside_it]
         assert beside(tmp_path / "cy.txt", tmp_path) == []
 
     def test_nested_too_deeply_are_refused(self, tmp_path):

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from pathlib import Path
 
 import pytest
-from marking.store import Result, Store, key_of, printable, replace, without_paths
+from marking.store import (
+    Result,
+    Store,
+    alone,
+    key_of,
+    printable,
+    replace,
+    without_paths,
+)
 
 
 class TestStore:
@@ -54,6 +63,16 @@ class TestStore:
         monkeypatch.setattr(os, "write", lambda handle, line: 3)
         with pytest.raises(OSError, match="the disk is full"):
             Store(tmp_path).append(Result("a", "Ada"))
+
+
+def test_only_one_marking_writes_at_a_time(tmp_path, capsys):
+    with alone(tmp_path / "new"):
+        second = threading.Thread(target=lambda: alone(tmp_path / "new").__enter__())
+        second.start()
+        second.join(0.2)
+        assert second.is_alive()
+        assert "waiting for its end" in capsys.readouterr().out
+    second.join()
 
 
 class TestNames:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import os
 import signal
 import sys
@@ -13,7 +14,7 @@ from marking.marks import Terms, mark_all, reported
 from marking.pages import write_results
 from marking.reading import find_submissions, read_deadlines
 from marking.sandbox import Limits, missing_protection
-from marking.store import Result, Store
+from marking.store import Result, Store, alone, printable
 
 ROOT = Path(__file__).resolve().parents[2]
 GRADES = ROOT / "grades"
@@ -77,27 +78,32 @@ def main(arguments: list[str] | None = None) -> None:
     demand_protection(options)
     try:
         deadlines = read_deadlines()
-        store = Store(options.results)
-        seed = store.seed(options.seed)
-    except ValueError as error:
+        with alone(options.results):
+            grade(options, deadlines)
+    except (ValueError, ChildProcessError) as error:
         sys.exit(str(error))
+
+
+def grade(options: argparse.Namespace, deadlines: Mapping[str, dt.datetime]) -> None:
+    """Mark what has no result yet; write table and pages, also when interrupted."""
+    store = Store(options.results)
     limits = Limits(options.time_limit, int(options.memory_limit * 2**30))
-    terms = Terms(seed, limits, deadlines)
+    terms = Terms(store.seed(options.seed), limits, deadlines)
     found = find_submissions(options.submissions)
     before = dict(store.results)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    usual = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stopped = False
     try:
         mark_all(found, options.submissions, terms, store, options.jobs)
-        stopped = False
     except KeyboardInterrupt:
         stopped = True
-    except ChildProcessError as error:
-        sys.exit(str(error))
+    finally:
+        signal.signal(signal.SIGTERM, usual)
     results = reported(found, options.submissions, terms, store)
     write_results(results, options.results)
     for line in changes(before, results):
         print(line)
-    print(f"{len(results)} files marked with the clips of seed {seed}.")
+    print(f"{len(results)} files marked with the clips of seed {terms.seed}.")
     print(f"Table: {options.results / 'grades.csv'}")
     print(f"Feedback: {options.results / 'feedback'}")
     if stopped:
@@ -115,7 +121,8 @@ def changes(before: Mapping[str, Result], results: list[Result]) -> list[str]:
         for id in sorted({*old.points, *result.points} if old else ()):
             was, now = old.points.get(id, 0), result.points.get(id, 0)
             if was != now:
-                lines.append(f"Changed: {result.key}, {id}: {was} -> {now}")
+                key = printable(result.key)
+                lines.append(f"Changed: {key}, {id}: {was} -> {now}")
     return lines
 
 

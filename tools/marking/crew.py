@@ -33,7 +33,7 @@ class Helper:
     @classmethod
     def start(cls, work: Callable[[Any], Any]) -> Helper:
         ours, theirs = FORK.Pipe()
-        process = FORK.Process(target=_work, args=(theirs, ours, work))
+        process = FORK.Process(target=_work, args=(theirs, ours, work), daemon=True)
         process.start()
         theirs.close()
         return cls(ours, process)

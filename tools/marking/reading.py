@@ -20,7 +20,6 @@ DEADLINES = EXERCISES / "deadlines.toml"
 SOURCES = sorted(EXERCISES.glob("sheet*_*.py"))
 TABLES = ("deadlines",)
 LARGEST_FILE = 100 * 2**20
-NOTEBOOKS = (".ipynb", ".zip")
 
 
 class Unmarkable(Exception):
@@ -68,8 +67,8 @@ def find_submissions(folder: Path) -> list[HandedIn]:
 
 
 def is_notebook(path: Path) -> bool:
-    """Whether a file's name says that it is a notebook, perhaps in a zip."""
-    return any(suffix.lower() in NOTEBOOKS for suffix in path.suffixes)
+    """Whether a file's name says that it is a notebook, as in "x.ipynb.txt"."""
+    return ".ipynb" in [suffix.lower() for suffix in path.suffixes]
 
 
 def beside(path: Path, folder: Path) -> list[Path]:
@@ -80,7 +79,8 @@ def beside(path: Path, folder: Path) -> list[Path]:
     return [
         other
         for other in sorted((folder / own).rglob("*"))
-        if other.is_file() and not other.is_symlink() and not is_notebook(other)
+        if other != path and not is_notebook(other)
+        if other.is_file() and not other.is_symlink()
     ]
 
 
@@ -150,7 +150,7 @@ def _demand_notebook_file(path: Path) -> None:
     size = path.stat().st_size
     if size == 0:
         raise Unmarkable("the file is empty")
-    if not is_notebook(path):
+    if not is_notebook(path) and path.suffix.lower() != ".zip":
         raise Unmarkable("is no notebook: hand in the .ipynb file")
     _demand_size(size)
 

@@ -22,12 +22,11 @@ from typing import Any
 
 from marking import landlock, seccomp
 from marking.wire import LARGEST_MESSAGE, decode, encode, send
+from marking.worker import PATIENCE
 from marking.zygote import readable, remove
 
 TOOLS = Path(__file__).resolve().parents[1]
 START = "import sys; sys.path.insert(0, sys.argv.pop()); from marking.zygote import main; main()"
-# For sleeping, which takes no time of the processor, there is so much more by the clock.
-PATIENCE = 4
 MOST_THREADS = 512
 BETWEEN_LOOKS = 0.2
 
@@ -93,6 +92,8 @@ class Zygote:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # Not only for this process, but for all that have been forked from it.
+        self.control.shutdown(socket.SHUT_RDWR)
         self.control.close()
         self.process.wait()
         remove(self.folder)

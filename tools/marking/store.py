@@ -6,10 +6,13 @@ was cut off, as when the computer stopped, is as if it had never been begun.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import re
 import secrets
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -53,6 +56,8 @@ class Result:
         """The same within bounds, and without what is nobody's business."""
         code, room = [], MOST_CODE
         for cell in self.code:
+            if room <= 0:
+                break
             code.append(printable(cell[:room], keep="\n\t"))
             room -= len(code[-1])
         tidy = {
@@ -80,6 +85,22 @@ def without_paths(text: str) -> str:
     """Printable text in which of each path only the last name is left."""
     words = printable(text[: 10 * LONGEST_TEXT])
     return PATHS.sub(r"\1", words)[:LONGEST_TEXT]
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until no other marking writes into a folder, and keep others waiting."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"Another marking writes to {folder}: waiting for its end.")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 class Store:

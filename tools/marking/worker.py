@@ -46,6 +46,8 @@ REFUSED = {
 # All others, such as %pip and %matplotlib, have no effect on an answer.
 MAGICS = {"time", "timeit", "capture", "prun", "pwd", "who", "whos", "precision"}
 MAGICS |= {"writefile", "reset"}
+# For sleeping, which takes no time of the processor, there is so much more by the clock.
+PATIENCE = 2
 LONGEST_TEXT, MOST_PROBLEMS = 300, 1000
 
 
@@ -89,6 +91,7 @@ def as_it_is_now(answer: Any) -> Any:
             answer.__closure__,
         )
         again.__kwdefaults__ = answer.__kwdefaults__
+        again.__dict__.update(answer.__dict__)
         return again
     return answer
 
@@ -179,7 +182,9 @@ def in_time(seconds: float, function: Callable[[], Any]) -> Any:
     clocks = {signal.ITIMER_PROF: signal.SIGPROF, signal.ITIMER_REAL: signal.SIGALRM}
     for clock, bell in clocks.items():
         signal.signal(bell, ring)
-        signal.setitimer(clock, seconds * (4 if clock == signal.ITIMER_REAL else 1))
+        signal.setitimer(
+            clock, seconds * (PATIENCE if clock == signal.ITIMER_REAL else 1)
+        )
     try:
         return function()
     except TooSlow:
