@@ -72,7 +72,7 @@ exercises: $(INSTALLED)
 	$(BIN)/python tools/student_sheets.py
 
 grade: $(INSTALLED)
-	@[ -n "$(SUBMISSIONS)" ] || { echo "say what to mark: make grade SUBMISSIONS=folder" >&2; exit 2; }
+	@[ -n "$(SUBMISSIONS)" ] || { echo "say what to mark: make grade SUBMISSIONS=folder or download.zip" >&2; exit 2; }
 	@PYTHONPATH=tools $(BIN)/python -m marking "$(SUBMISSIONS)" $${SEED:+--seed "$$SEED"} \
 		$${RESULTS:+--results "$$RESULTS"} $${TIME_LIMIT:+--time-limit "$$TIME_LIMIT"} \
 		$${MEMORY_LIMIT:+--memory-limit "$$MEMORY_LIMIT"} $${JOBS:+--jobs "$$JOBS"} \
