@@ -7,4 +7,9 @@ gets a row in grades.csv and a feedback page.
 
 ``reading`` finds and reads the files, ``sandbox`` runs one in the process of ``worker``,
 ``marks`` judges its answers, and ``pages`` writes down what came out.
+
+``taking_in`` reads what a marking starts from: a folder or a zip (``platforms``,
+``unpacking``), the platform's list (``participants``), ``deadlines`` and points by hand
+(``manual``). ``grading`` makes grades of results, and ``handing_back`` writes the
+``classpage``, with pairs from ``likeness``, and what platforms import (``exports``).
 """
