@@ -32,10 +32,12 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--results", type=Path, default=GRADES)
     parser.add_argument("--time-limit", type=float, default=60.0, help="s a submission")
     parser.add_argument("--memory-limit", type=float, default=2.0, help="GiB each")
-    cores = len(os.sched_getaffinity(0))
+    cores = os.cpu_count()
     parser.add_argument("--jobs", type=int, default=cores, help="how many at a time")
     parser.add_argument("--unsafe", action="store_true", help="trust all submissions")
     options = parser.parse_args(arguments)
+    if sys.platform != "linux":
+        parser.error("marking works on Linux only: use a container (see the guide)")
     folder, results = options.submissions.resolve(), options.results.resolve()
     if not folder.is_dir():
         parser.error(

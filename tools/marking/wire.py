@@ -33,9 +33,9 @@ def encode(value: Any) -> Any:
         return {"dict": {key: encode(item) for key, item in value.items()}}
     if value is Ellipsis:
         return {"dots": True}
-    if hasattr(value, "__array__") and not isinstance(value, (np.ndarray, type)):
-        # What pandas and TensorFlow make.
-        return encode(np.asarray(value))
+    if not callable(value) and (array := np.asarray(value)).dtype.kind in "biufU":
+        # What pandas and TensorFlow make, a range, and so on.
+        return encode(array)
     if callable(value):
         return {"function": True}
     return {"other": type(value).__name__}
