@@ -133,7 +133,9 @@ class TestMarkAll:
         (folder / "cy.ipynb").write_text("y")
         mark_all(self.found(folder), folder, Terms(SEED), store, 2)
         assert calls == ["cy"]
-        mark_all(self.found(folder), folder, Terms(SEED + 1), store, 2)
+        other = Terms(SEED + 1)
+        assert reported(self.found(folder), folder, other, store) == []
+        mark_all(self.found(folder), folder, other, store, 2)
         assert len(calls) == 1 + 5
 
     def test_goes_on_where_it_was_stopped(self, folder, tmp_path, calls):

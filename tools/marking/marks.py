@@ -228,8 +228,12 @@ def _hash_of(paths: Iterable[Path]) -> str:
 def reported(
     found: list[HandedIn], folder: Path, terms: Terms, store: Store
 ) -> list[Result]:
-    """The results of these files, with the remarks that depend on more than one file."""
-    results = [store.results.get(key_of(one.path, folder)) for one in found]
+    """The results that hold, with the remarks that depend on more than one file."""
+    known = [(one, store.results.get(key_of(one.path, folder))) for one in found]
+    results = [
+        r if r and r.digest == digest_of(one, folder, r.sheet, terms) else None
+        for one, r in known
+    ]
     of_each = Counter((r.student, r.sheet) for r in results if r and r.sheet)
     reports = []
     for one, result in zip(found, results, strict=True):
