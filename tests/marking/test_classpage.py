@@ -10,6 +10,7 @@ from bs4 import BeautifulSoup
 from marking.classpage import summarise, write_class_page
 from marking.deadlines import Deadlines
 from marking.grading import Grade, grade
+from submissions import ALL
 from test_grading import result
 from test_likeness import HONEST, disguised
 
@@ -46,12 +47,12 @@ def test_counts_right_answers_wrong_sentences_marks_and_time(rows):
     view = summarise(rows)
     (sheet,) = view.sheets
     first, second = sheet.answers[:2]
-    assert (view.students, sheet.handed_in, sheet.out_of) == (5, 4, 8)
+    assert (view.students, sheet.handed_in, sheet.out_of) == (5, 4, ALL)
     assert (first.right, first.asked, first.wrong) == (4, 4, [])
     assert second.share == 0
     # One sentence, whatever each one's number is.
     assert second.wrong == [("1.5 dB too loud", 3), (MARKUP, 1)]
-    assert sheet.marks == [0, 1, 1, 2, 0, 0, 0, 0, 0]
+    assert sheet.marks == [0, 1, 1, 2] + [0] * (ALL - 3)
     assert (sheet.usual_seconds, max(sheet.seconds)) == (2, 9)
     assert [(pair.first, pair.second) for pair in view.pairs] == [("cy", "zoe")]
 

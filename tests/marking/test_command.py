@@ -17,6 +17,7 @@ from marking.__main__ import CLEANED, GRADES, changes, main, parse
 from marking.files import read_rows, write_rows
 from marking.store import Result, printable
 from submissions import (
+    ALL,
     ROOT,
     SEED,
     SOURCES,
@@ -55,7 +56,7 @@ AS_A_SET = 'controls = [my_number, {"b", "f"}]\ncheck("4.6", controls)'
 BROKEN = {
     "misbehaves": (solved(1, *MISCHIEF), 10, "ZeroDivisionError"),
     "ends_itself": (solved(1, "import os; os._exit(0)"), 0, "process ended"),
-    "deceives": (solved(1, SHADOWS), 6, ""),
+    "deceives": (solved(1, SHADOWS), 8, ""),
     "=HYPERLINK(1)": (of_cells("x = 1"), 0, "can't tell which sheet"),
     "b\udcff" + "x" * 200: (of_cells("x = 1"), 0, "can't tell which sheet"),
     "lost_cells": (with_one_answer_left(), 2, "NameError"),
@@ -287,11 +288,11 @@ class TestADownload:
 
     def test_goes_back_to_the_platform(self, marked):
         rows = read_rows(marked / "moodle-grades.csv")
-        assert [row[5] for row in rows[1:]] == ["8", "", "", ""]
+        assert [row[5] for row in rows[1:]] == [str(ALL), "", "", ""]
         with zipfile.ZipFile(marked / "moodle-feedback.zip") as archive:
             ada, bo = archive.namelist()
             assert ada == f"Ada Lovelace_101_{KIND}/feedback.html"
-            assert "8 of 8 points" in archive.read(ada).decode()
+            assert f"{ALL} of {ALL} points" in archive.read(ada).decode()
             assert "the file is empty" in archive.read(bo).decode()
         assert "What the class thinks" in (marked / "class.html").read_text()
 
@@ -299,15 +300,15 @@ class TestADownload:
         before = (marked / "results.jsonl").read_bytes()
         lines = [["Ada Lovelace", "1.2", "1,5", "<b>"], ["102", "1", "2", "by talk"]]
         write_rows(marked / "manual.csv", lines)
-        assert self.mark(marked)["Ada Lovelace"]["total"] == "7.5"
+        assert self.mark(marked)["Ada Lovelace"]["total"] == str(ALL - 0.5)
         assert (marked / "results.jsonl").read_bytes() == before
         assert read_rows(marked / "manual.csv") == lines
         assert [r[5] for r in read_rows(marked / "moodle-grades.csv")[1:3]] == [
-            "7.5",
+            str(ALL - 0.5),
             "2",
         ]
         page = next((marked / "feedback").glob("Ada*")).read_text(encoding="utf-8")
-        assert "7.5 of 8 points" in page
+        assert f"{ALL - 0.5} of {ALL} points" in page
         assert "&lt;b&gt;" in page
 
     def test_can_be_for_one_student_and_without_names(self, marked):

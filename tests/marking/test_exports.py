@@ -15,6 +15,7 @@ from marking.exports import (
 )
 from marking.files import read_rows
 from marking.grading import Grade
+from submissions import ALL
 from test_participants import CANVAS, FINNISH, GERMAN, MOODLE, listed
 
 
@@ -45,7 +46,7 @@ class TestMoodle:
         known = listed(tmp_path, MOODLE)
         write_moodle(known, [graded("101", 6)], tmp_path / "m.csv")
         assert read_rows(tmp_path / "m.csv")[1][-1] == (
-            "Sheet 1: 6 of 8 points. 1.1: right. 1.2: &lt;b&gt;&amp;. late."
+            f"Sheet 1: 6 of {ALL} points. 1.1: right. 1.2: &lt;b&gt;&amp;. late."
         )
 
     def test_gets_no_grade_for_what_could_not_be_marked(self, tmp_path):
@@ -59,10 +60,10 @@ class TestMoodle:
 
     def test_is_warned_of_when_its_maximum_differs(self, tmp_path):
         known = listed(
-            tmp_path, [[c.replace("8.00", "100") for c in r] for r in MOODLE]
+            tmp_path, [[c.replace(f"{ALL}.00", "100") for c in r] for r in MOODLE]
         )
         (said,) = write_moodle(known, [graded("101", 6)], tmp_path / "m.csv")
-        assert "a maximum grade of 100, and the sheet has 8 points" in said
+        assert f"a maximum grade of 100, and the sheet has {ALL} points" in said
 
 
 class TestCanvas:
@@ -72,7 +73,7 @@ class TestCanvas:
         assert write_canvas(known, rows, tmp_path / "c.csv") == []
         assert read_rows(tmp_path / "c.csv") == [
             ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", CANVAS[0][5]],
-            ["    Points Possible", "", "", "", "", "8"],
+            ["    Points Possible", "", "", "", "", str(ALL)],
             ["Lovelace, Ada", "11", "s11", "ada@uni.edu", "A", "6.25"],
             ["Yü, Bo", "12", "s12", "bo@uni.edu", "B", "3"],
             ["Student, Test", "13", "", "abc", "A", ""],

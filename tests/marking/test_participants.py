@@ -9,36 +9,54 @@ import pytest
 from marking.files import write_rows
 from marking.participants import Participants, join, moment, read_participants
 from marking.reading import HandedIn
+from submissions import ALL
 
 MOODLE = [
     ["Identifier", "Full name", "ID number", "Email address", "Status", "Grade"]
     + ["Maximum grade", "Grade can be changed", "Last modified (submission)"]
     + ["Last modified (grade)", "Feedback comments"],
-    ["Participant 101", "Ada Lovelace", "s11", "ada@uni.edu", "Submitted", "", "8.00"]
+    [
+        "Participant 101",
+        "Ada Lovelace",
+        "s11",
+        "ada@uni.edu",
+        "Submitted",
+        "",
+        f"{ALL}.00",
+    ]
     + ["Yes", "Tuesday, 1 December 2026, 1:30 PM", "-", ""],
-    ["Participant 102", "Bo Yü", "s12", "bo@uni.edu", "No submission", "", "8.00"]
+    ["Participant 102", "Bo Yü", "s12", "bo@uni.edu", "No submission", "", f"{ALL}.00"]
     + ["Yes", "-", "-", ""],
-    ["Participant 103", "Anna Bau", "s13", "anna@uni.edu", "Submitted", "", "8.00"]
+    ["Participant 103", "Anna Bau", "s13", "anna@uni.edu", "Submitted", "", f"{ALL}.00"]
     + ["Yes", "-", "-", ""],
-    ["Participant 104", "Anna Bau", "s14", "abau@uni.edu", "Submitted", "", "8.00"]
+    ["Participant 104", "Anna Bau", "s14", "abau@uni.edu", "Submitted", "", f"{ALL}.00"]
     + ["Yes", "-", "-", ""],
 ]
 GERMAN = [
     ["ID", "Vollständiger Name", "E-Mail-Adresse", "Status", "Bewertung"]
     + ["Bestwertung", "Zuletzt geändert (Abgabe)", "Feedback als Kommentar"],
-    ["Teilnehmer/in101", "Ada Lovelace", "ada@uni.de", "Abgegeben", "", "8,00"]
+    ["Teilnehmer/in101", "Ada Lovelace", "ada@uni.de", "Abgegeben", "", f"{ALL},00"]
     + ["Dienstag, 1. Dezember 2026, 13:30", ""],
-    ["Teilnehmer/in102", "Bo Yü", "bo@uni.de", "Keine Abgabe", "", "8,00", "-", ""],
+    [
+        "Teilnehmer/in102",
+        "Bo Yü",
+        "bo@uni.de",
+        "Keine Abgabe",
+        "",
+        f"{ALL},00",
+        "-",
+        "",
+    ],
 ]
 FINNISH = [
     ["Tunniste", "Koko nimi", "Tila", "Arvosana", "Korkein arvosana"],
-    ["Osallistuja 101", "Ada Lovelace", "Palautettu", "", "8,00"],
-    ["Osallistuja 102", "Bo Yü", "Palautettu", "3,00", "8,00"],
+    ["Osallistuja 101", "Ada Lovelace", "Palautettu", "", f"{ALL},00"],
+    ["Osallistuja 102", "Bo Yü", "Palautettu", "3,00", f"{ALL},00"],
 ]
 CANVAS = [
     ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
     + ["Sheet 1: know your clips (5001)", "Essay (5002)", "Current Score"],
-    ["    Points Possible", "", "", "", "", "8", "10", "(read only)"],
+    ["    Points Possible", "", "", "", "", str(ALL), "10", "(read only)"],
     ["Lovelace, Ada", "11", "s11", "ada@uni.edu", "A", "", "9", "90"],
     ["Yü, Bo", "12", "s12", "bo@uni.edu", "B", "3", "", ""],
     ["Student, Test", "13", "", "abc", "A", "", "", ""],
@@ -62,7 +80,7 @@ class TestReading:
         assert found.people[1].id == "101"
         grade = found.columns["grade"]
         assert found.header[grade] in ("Grade", "Bewertung", "Arvosana")
-        assert found.rows[1][found.columns["most"]] in ("8.00", "8,00")
+        assert found.rows[1][found.columns["most"]] in (f"{ALL}.00", f"{ALL},00")
 
     @pytest.mark.parametrize("rows", [MOODLE, GERMAN])
     def test_finds_names_and_moments(self, tmp_path, rows):

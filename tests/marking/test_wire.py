@@ -24,4 +24,6 @@ def test_nothing_is_ever_unpickled():
 def test_what_libraries_make_counts_as_arrays():
     series = pd.Series([1.5, 2.5])
     np.testing.assert_array_equal(decode(encode(series), lambda *_: None), [1.5, 2.5])
-    assert encode(pd.Series([object()])) == {"other": "ndarray"}
+    assert encode(range(3)) == encode(np.arange(3))
+    assert encode(pd.Series([object()])) == {"other": "Series"}
+    assert encode(b"x") == {"other": "bytes"}

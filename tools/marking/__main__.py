@@ -38,10 +38,12 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--results", type=Path, default=GRADES)
     parser.add_argument("--time-limit", type=float, default=60.0, help="s a submission")
     parser.add_argument("--memory-limit", type=float, default=2.0, help="GiB each")
-    cores = len(os.sched_getaffinity(0))
+    cores = os.cpu_count()
     parser.add_argument("--jobs", type=int, default=cores, help="how many at a time")
     parser.add_argument("--unsafe", action="store_true", help="trust all submissions")
     options = parser.parse_args(arguments)
+    if sys.platform != "linux":
+        parser.error("marking works on Linux only: use a container (see the guide)")
     folder, results = options.submissions.resolve(), options.results.resolve()
     if not folder.is_dir() and not (
         folder.is_file() and folder.suffix.lower() == ".zip"
@@ -116,7 +118,7 @@ def mark(options: argparse.Namespace, deadlines: Deadlines) -> None:
         stopped = True
     finally:
         signal.signal(signal.SIGTERM, usual)
-    results = reported(taken.handed, taken.folder, store)
+    results = reported(taken.handed, taken.folder, store, chosen, terms)
     said = write_all(results, taken, options.results)
     for line in [*said, *changes(before, results)]:
         print(line)
@@ -125,7 +127,7 @@ def mark(options: argparse.Namespace, deadlines: Deadlines) -> None:
     print(f"Feedback: {options.results / 'feedback'}")
     print(f"The class: {options.results / 'class.html'}")
     if stopped:
-        left = [k for k in map(taken.key, chosen) if k not in store.results]
+        left = {*map(taken.key, chosen)} - {result.key for result in results}
         sys.exit(
             f"Interrupted: {len(left)} files are not marked yet. The same command goes "
             "on from here."

@@ -222,14 +222,30 @@ def _hash_of(paths: Iterable[Path]) -> str:
     return total.hexdigest()
 
 
-def reported(found: list[HandedIn], folder: Path, store: Store) -> list[Result]:
-    """The results of these files, with the remarks that depend on more than one file."""
-    results = [store.results.get(key_of(one.path, folder)) for one in found]
-    of_each = Counter((r.student, r.sheet) for r in results if r and r.sheet)
+def reported(
+    found: list[HandedIn],
+    folder: Path,
+    store: Store,
+    asked: list[HandedIn],
+    terms: Terms,
+) -> list[Result]:
+    """All results, with the remarks that depend on more than one file.
+
+    Of the files that were to be marked, those that hold; all others as they were.
+    """
+    results = []
+    for one in found:
+        result = store.results.get(key_of(one.path, folder))
+        outdated = (
+            result
+            and one in asked
+            and result.digest != digest_of(one, folder, result.sheet, terms)
+        )
+        if result and not outdated:
+            results.append(result)
+    of_each = Counter((r.student, r.sheet) for r in results if r.sheet)
     reports = []
     for result in results:
-        if result is None:
-            continue
         remarks = list(result.remarks)
         if of_each[result.student, result.sheet] > 1:
             remarks.append("more than one file for this sheet")

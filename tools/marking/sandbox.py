@@ -194,7 +194,7 @@ class Submission:
     def _received(self, id: str, message: Any) -> Any:
         def stand_in(kind: str, type_name: str) -> Any:
             if kind != "function":
-                return Other(str(type_name))
+                return something(type_name)
             return lambda *arguments: self._call(id, arguments)
 
         return decode(message, stand_in)
@@ -203,7 +203,7 @@ class Submission:
         reply = self._ask({"id": id, "arguments": encode(arguments)})
         if "error" in reply:
             raise _error_like(reply["error"], reply["message"])
-        return decode(reply["result"], lambda _, type_name: Other(str(type_name)))
+        return decode(reply["result"], lambda _, type_name: something(type_name))
 
     def _ask(self, message: Any) -> Any:
         self.asked = time.monotonic()
@@ -305,11 +305,9 @@ def _unless_gone(error: OSError) -> None:
         raise error
 
 
-class Other:
-    """Something of a type that can't be sent; checks see that it is no number."""
-
-    def __init__(self, type_name: str) -> None:
-        self.type_name = type_name
+def something(type_name: str) -> Any:
+    """What stands in for a thing of a type that can't be sent; it is no number."""
+    return type(str(type_name), (), {})()
 
 
 def _error_like(name: str, message: str) -> Exception:

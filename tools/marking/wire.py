@@ -27,15 +27,15 @@ def encode(value: Any) -> Any:
         buffer = io.BytesIO()
         np.save(buffer, value, allow_pickle=False)
         return {"array": base64.b64encode(buffer.getvalue()).decode()}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple, set, frozenset)):
         return {"list": [encode(item) for item in value]}
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {"dict": {key: encode(item) for key, item in value.items()}}
     if value is Ellipsis:
         return {"dots": True}
-    if hasattr(value, "__array__") and not isinstance(value, (np.ndarray, type)):
-        # What pandas and TensorFlow make.
-        return encode(np.asarray(value))
+    if not callable(value) and (array := np.asarray(value)).dtype.kind in "biufU":
+        # What pandas and TensorFlow make, a range, and so on.
+        return encode(array)
     if callable(value):
         return {"function": True}
     return {"other": type(value).__name__}
