@@ -114,7 +114,9 @@ class TestEveryQuestion:
     @pytest.mark.parametrize("seed", [0, 1, 2026])
     def test_takes_the_solution(self, asked, solved, seed):
         said = solved(sheet_of(asked), seed).said[asked.id]
-        assert said == f"right! {asked.points} point" + "s" * (asked.points > 1)
+        n = len(asked.seeds(seed))
+        on = f" on {n} of {n}" if n > 1 else ""
+        assert said == f"right{on}! {asked.points} point" + "s" * (asked.points > 1)
 
     def test_knows_at_least_two_mistakes_by_sentences_of_their_own(self, asked):
         assert len(MISTAKES[asked.id]) >= 2
@@ -174,7 +176,7 @@ class TestEverySheet:
     def test_untouched_it_reaches_every_check_and_passes_none(self, sheet):
         said = run(notebook_of(sheet), 0).said
         assert list(said) == list(questions(sheet))
-        assert all("right!" not in told for told in said.values())
+        assert not any(told.startswith("right") for told in said.values())
 
     def test_says_of_each_question_what_it_is_worth_and_trains(self, sheet):
         text = "\n".join(c.source for c in notebook_of(sheet).cells)
@@ -345,7 +347,10 @@ class TestCheck:
         check("1.1", solved(1, 0).names["duration"])
         check("1.2", solved(1, 0).names["rms_level"])
         said = capsys.readouterr().out.splitlines()
-        assert said == ["1.1: right! 1 point", "1.2: right! 2 points"]
+        assert said == [
+            "1.1: right on 8 of 8! 1 point",
+            "1.2: right on 8 of 8! 2 points",
+        ]
 
     def test_tells_a_function_from_a_value(self):
         assert "without brackets" in explain("1.1", 2.5)

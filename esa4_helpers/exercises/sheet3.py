@@ -188,6 +188,7 @@ def alarms(answer: Any, seed: int) -> None:
     points=3,
     level="design",
     trains="building a detector that hears more than one fault",
+    data_sets=2,
 )
 def detect(answer: Any, seed: int) -> None:
     train, test, faults, sr = _clips_with_faults(seed)

@@ -114,10 +114,11 @@ def _rearranged(expected: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
     points=2,
     level="practice",
     trains="getting recordings into one clean array",
+    data_sets=4,
 )
 def read_folder(answer: Any, seed: int) -> None:
     rng = np.random.default_rng([seed, 61])
-    for sr in rng.permutation([8000, 16000]).tolist():
+    for sr in [(8000, 16000)[seed % 2]]:
         recordings = _recordings(rng)
         with tempfile.TemporaryDirectory() as folder:
             _write(recordings, folder)
@@ -297,6 +298,7 @@ def _tables(seed: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     points=2,
     level="practice",
     trains="the same clips for all detectors, and an interval beside each AUC",
+    data_sets=2,
 )
 def compare_detectors(answer: Any, seed: int) -> None:
     rng = np.random.default_rng([seed, 630])
@@ -397,6 +399,7 @@ def _judge(alarms: np.ndarray, fault: np.ndarray, rate: float) -> None:
     points=3,
     level="design",
     trains="choosing a detector and a threshold by what the job asks for",
+    data_sets=2,
 )
 def keep_watch(answer: Any, seed: int) -> None:
     normal, new, fault = _machine(seed)
