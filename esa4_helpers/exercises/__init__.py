@@ -566,7 +566,9 @@ def _judge(question: Question, answer: Any, seed: int | None = None) -> _Verdict
     for one in seeds:
         tried = _Watched(answer, question.name) if question.is_function else answer
         try:
-            question.examine(tried, one)
+            # What a mistake gives may be a division by 0.
+            with np.errstate(all="ignore"):
+                question.examine(tried, one)
         except Wrong as reason:
             reasons.append(reason)
             if len(reasons) == 1 and question.is_function and tried.called:
@@ -674,7 +676,11 @@ def _total(sheet: int) -> str:
 
 def _agree(got: np.ndarray, expected: np.ndarray, allowed: float) -> bool:
     return got.shape == expected.shape and np.allclose(
-        got.astype(float), expected.astype(float), rtol=0, atol=allowed
+        got.astype(float),
+        expected.astype(float),
+        rtol=0,
+        atol=allowed,
+        equal_nan=True,
     )
 
 
