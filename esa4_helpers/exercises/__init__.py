@@ -570,11 +570,13 @@ def _judge(question: Question, answer: Any, seed: int | None = None) -> _Verdict
             with np.errstate(all="ignore"):
                 question.examine(tried, one)
         except Wrong as reason:
-            reasons.append(reason)
-            if len(reasons) == 1 and question.is_function and tried.called:
+            stopped = reason.__cause__ is not None
+            if not reasons and question.is_function and tried.called:
                 example = f"{tried.called} {reason.example}".strip()
+            if not (stopped and reasons):
+                reasons.append(reason)
             # Whatever stops or never ends does so again.
-            if reason.__cause__ is not None:
+            if stopped:
                 break
     if not reasons:
         return _Verdict(len(seeds))
