@@ -106,7 +106,7 @@ def watch(name, *, known=False, on_new=False, sign=1):
 
 MISTAKES = {
     "6.1": [
-        (lambda folder, sr: read(folder, sr, reverse=True), "not in the order"),
+        (lambda folder, sr: read(folder, sr, reverse=True), "turned round"),
         (at_the_default_rate, "22050 Hz"),
         (at_the_rate_of_each_file, "of the files themselves"),
         (lambda folder, sr: read(folder, sr, mono=unmixed), "left channel"),
