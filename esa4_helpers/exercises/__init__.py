@@ -432,7 +432,9 @@ def call(function: Callable[..., Any], *arguments: Any) -> Any:
 def compare(
     answer: Any,
     expected: ArrayLike,
-    mistakes: Mapping[str, ArrayLike] | None = None,
+    mistakes: Mapping[str, ArrayLike]
+    | Callable[[], Mapping[str, ArrayLike]]
+    | None = None,
     *,
     what: str = "your result",
     hint: str = "",
@@ -447,7 +449,8 @@ def compare(
     expected : array
         What is right.
     mistakes : mapping of str to array, optional
-        The sentence to answer with, and the numbers that give the mistake away.
+        The sentence to answer with, and the numbers that give the mistake away; or a
+        function that returns it, if that takes time.
     what : str
         What to call the numbers.
     hint : str
@@ -475,7 +478,9 @@ def compare(
         return
     known = [
         sentence
-        for sentence, wrong in (mistakes or {}).items()
+        for sentence, wrong in (
+            mistakes() if callable(mistakes) else mistakes or {}
+        ).items()
         if _agree(got, np.asarray(wrong), allowed)
     ]
     general = _describe(got, expected, what, hint)

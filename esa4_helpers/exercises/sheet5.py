@@ -385,6 +385,7 @@ _DEAF_TO = (
     points=3,
     level="design",
     trains="a detector and its threshold, from normal clips alone",
+    data_sets=1,
 )
 def raise_alarm(answer: Any, seed: int) -> None:
     rng = np.random.default_rng([seed, 55])

@@ -141,10 +141,9 @@ def read_folder(answer: Any, seed: int) -> None:
     expected = _cut(mixed(), rows)
     counted = sorted(recordings, key=_as_people_count)
     without_case = sorted(recordings, key=lambda r: r.name.lower())
-    compare(
-        got,
-        expected,
-        {
+
+    def mistakes() -> dict[str, np.ndarray]:
+        return {
             "the clips are right, but in the order of the numbers in their names: as "
             "Python's `sorted` puts texts, 10 comes before 2": (
                 expected[[recordings.index(r) for r in counted]]
@@ -184,7 +183,12 @@ def read_folder(answer: Any, seed: int) -> None:
             "this is turned on its side: there should be one row for each file": (
                 expected.T
             ),
-        },
+        }
+
+    compare(
+        got,
+        expected,
+        mistakes,
         what="the array of clips",
         hint="Listen to a file and to its row: are they the same sound?",
         tolerance=0.02,
@@ -319,23 +323,29 @@ def _table(
 
 
 @lru_cache(maxsize=4)
-def _tables(seed: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """The right table, and those that mistakes give."""
+def _right_scores(seed: int) -> dict[str, np.ndarray]:
+    train, test, _ = _two_sorts(seed)
+    return _scores(test, train)
+
+
+def _scores(test: np.ndarray, *known: np.ndarray) -> dict[str, np.ndarray]:
+    clips = np.concatenate(known)
+    return {
+        name: anomaly_score(make_detector(name, sr=8000).fit(clips), test)
+        for name in _COMPARED
+    }
+
+
+@lru_cache(maxsize=4)
+def _wrong_tables(seed: int) -> dict[str, np.ndarray]:
+    """Those that mistakes give."""
     train, test, faulty = _two_sorts(seed)
-
-    def scores(*known: np.ndarray) -> dict[str, np.ndarray]:
-        clips = np.concatenate(known)
-        return {
-            name: anomaly_score(make_detector(name, sr=8000).fit(clips), test)
-            for name in _COMPARED
-        }
-
-    right = scores(train)
+    right = _right_scores(seed)
     labels = {
         name: -1.0 * make_detector(name, sr=8000).fit(train).predict(test)
         for name in _COMPARED
     }
-    return _table(right, faulty), {
+    return {
         "an AUC below a half ranks normal clips as more anomalous: turn the sign of "
         "`score_samples`, or use `anomaly_score`": _table(
             {name: -values for name, values in right.items()}, faulty
@@ -371,13 +381,13 @@ def _tables(seed: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         "`predict` gives labels, not scores: with only two values most pairs of clips "
         "are ties": _table(labels, faulty),
         "the detectors were fitted to the test clips: fit to `train`": _table(
-            scores(test), faulty
+            _scores(test, test), faulty
         ),
         "the detectors have heard the test clips before: fit to `train` only": _table(
-            scores(train, test), faulty
+            _scores(test, train, test), faulty
         ),
         "the detectors were fitted to the normal test clips, too: fit to `train` only": (
-            _table(scores(train, test[~faulty]), faulty)
+            _table(_scores(test, train, test[~faulty]), faulty)
         ),
     }
 
@@ -401,11 +411,11 @@ def compare_detectors(answer: Any, seed: int) -> None:
             f"the dict should have one entry for each of the names, {names}, and has "
             f"entries for {list(got)}"
         )
-    expected, mistakes = _tables(seed)
+    expected = _table(_right_scores(seed), _two_sorts(seed)[2])
     compare(
         [got[name] for name in _COMPARED],
         expected,
-        mistakes,
+        lambda: _wrong_tables(seed),
         what="the table of AUC and lower end",
         hint="Chapter 5 computes both for one detector; do the same for each name.",
     )
