@@ -130,7 +130,7 @@ def power_to_level(answer: Any, seed: int) -> None:
             "logarithm by 10": expected / 10,
             "0 dB is a power of 1, not the loudest value": expected - level.max(),
             "the floor counts from the loudest value here: 0 dB is a power of 1": (
-                np.maximum(level, level.max() + floor)
+                np.maximum(10 * np.log10(power), level.max() + floor)
             ),
             "only silence is raised to the floor: raise all levels below it": (
                 np.where(power > 0, level, floor)

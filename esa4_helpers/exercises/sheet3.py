@@ -246,7 +246,10 @@ def alarms(answer: Any, seed: int) -> None:
     limit = low + part * (high - low)
     near = (0.08, 0.3, 0.6) if part else (0, 0.4, 1.5)
     test = np.concatenate(
-        [*(limit + np.outer((-1, 1), near)), train[0] - [9, 4, 1], train[-1] + [-25, 3]]
+        [
+            *(limit + np.outer((-1, 1), near)),
+            np.linspace(train[0] - 9, train[-1] + 9, 80),
+        ]
     )
     train, test = rng.permutation(train), rng.permutation(test)
     both = np.concatenate([train, test])

@@ -263,7 +263,7 @@ def promised_threshold(answer: Any, seed: int) -> None:
 def honest_report(answer: Any, seed: int) -> None:
     rng = np.random.default_rng(seed)
     n_seeds = 4 + seed % 2
-    n_settings = n_seeds + int(rng.integers(5, 8))
+    n_settings = n_seeds + int(rng.integers(6, 9))
 
     def around(level: Any, reach: float = 0.04) -> np.ndarray:
         """AUCs of all seeds around each level, whose mean is no AUC itself."""
@@ -272,13 +272,15 @@ def honest_report(answer: Any, seed: int) -> None:
         return np.reshape(level, (-1, 1)) + rng.permuted(rows, axis=1)
 
     # The best setting by its mean, others by the luckiest, the worst and the middle
-    # seed or by how little they vary, and one that the test clips favour. None has a
+    # seed one that the test clips favour, and one that both
+    # do. None has a
     # number that could be taken for that of a seed.
-    best, lucky, steady, middling, favoured = rng.permutation(
+    best, lucky, steady, middling, favoured, between = rng.permutation(
         np.arange(n_seeds, n_settings)
-    )[:5]
+    )[:6]
     level, test_level = rng.uniform(0.6, 0.7, (2, n_settings))
     level[best], test_level[favoured] = 0.85, 0.92
+    level[between], test_level[between] = 0.8, 0.85
     validation, test = around(level), around(test_level)
     validation[lucky, rng.integers(n_seeds)] = 0.97
     validation[steady] = around(0.83, 0.004)
@@ -405,30 +407,30 @@ def raise_alarm(answer: Any, seed: int) -> None:
         rates[machine].append([alarms[kinds == kind].mean() for kind in range(4)])
     every = [rate for of_machine in rates.values() for rate in of_machine]
     false, *found = np.mean(every, axis=0).tolist()
-    restless = np.mean(rates["restless"], axis=0)[0]
+    even, restless = (np.mean(rates[m], axis=0)[0] for m in ("even", "restless"))
     odd = np.min(np.mean(rates["odd"], axis=0)[1:])
     if false > 0.5 and max(found) < 0.5:
         raise Wrong("this is the other way round: True stands for an alarm")
     if max(found) == 0:
         raise Wrong("no abnormal clip raises an alarm: is the threshold too high?")
+    if even <= 0.12 and restless > 0.135:
+        raise Wrong(
+            f"{restless:.0%} of new normal clips raise an alarm where a machine is "
+            "restless, so that some normal clips vary more than others: a threshold "
+            "that fits some machines promises nothing for another, so set it by the "
+            "scores of held-out clips, as in 5.3"
+        )
     if false > 0.25:
         raise Wrong(
             f"{false:.0%} of new normal clips raise an alarm, and 12 % are allowed. "
             "Either the threshold comes from clips that the detector was fitted to, "
             "and knows, or it was not set by a rate of 0.1"
         )
-    if false > 0.12:
+    if false > 0.12 or restless > 0.135:
         raise Wrong(
-            f"{false:.0%} of new normal clips raise an alarm, too many: were all "
+            f"{max(false, restless):.0%} of new normal clips raise an alarm, too many: were all "
             "scores for the threshold held out, and did you count the new clip, as in "
             "5.3?"
-        )
-    if restless > 0.135:
-        raise Wrong(
-            f"{restless:.0%} of new normal clips raise an alarm where a machine is "
-            "restless, so that some normal clips vary more than others: a threshold "
-            "that fits some machines promises nothing for another, so set it by the "
-            "scores of held-out clips, as in 5.3"
         )
     for share, kind in zip(found, _DEAF_TO, strict=True):
         if share < 0.9:
