@@ -27,6 +27,7 @@ from esa4_helpers.exercises import (
     SHEETS,
     Question,
     Wrong,
+    as_numbers,
     call,
     check,
     compare,
@@ -35,6 +36,7 @@ from esa4_helpers.exercises import (
     explain,
     question,
     questions,
+    where_it_failed,
 )
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -352,6 +354,42 @@ class TestCheck:
             "1.2: right on 8 of 8! 2 points",
         ]
 
+    def test_shows_an_example_where_an_answer_is_wrong(self, capsys):
+        check("1.4", lambda train, test: np.abs(test - np.sort(train)[len(train) // 2]))
+        said, example = capsys.readouterr().out.splitlines()
+        assert said.startswith("1.4: of an even number of training clips")
+        called, gives, expected = re.fullmatch(
+            r" +For example, level_score\((.+)\) gives (.+) at \[0\], and (.+) is "
+            r"expected there",
+            example,
+        ).groups()
+        train, test = eval(called)
+        assert len(train) % 2 == 0
+        assert float(gives) == pytest.approx(
+            abs(test[0] - sorted(train)[len(train) // 2]), abs=1e-3
+        )
+        assert float(expected) == pytest.approx(
+            abs(test[0] - np.median(train)), abs=1e-3
+        )
+
+    def test_says_only_what_holds_on_all_data_sets(self):
+        """A mean that is right for few clips only has no single name."""
+
+        def sometimes(audio: np.ndarray, sr: int) -> float:
+            return audio.shape[1] if len(audio) > 1 else sr / audio.shape[1]
+
+        assert "right form but not the right value" in explain("1.1", sometimes)
+
+    def test_an_answer_that_stops_is_not_called_again(self):
+        calls = []
+
+        def stops(audio: np.ndarray, sr: int) -> float:
+            calls.append(sr)
+            raise TimeoutError("too slow")
+
+        assert "TimeoutError" in explain("1.1", stops)
+        assert len(calls) == 1
+
     def test_tells_a_function_from_a_value(self):
         assert "without brackets" in explain("1.1", 2.5)
         assert "asks for a value" in explain("1.5", lambda: 3)
@@ -366,7 +404,147 @@ class TestCheck:
         assert x.sum() == 3
 
 
+class TestWhereItFailed:
+    CELL = "def f(x):\n    return g(x)\n\n\ndef g(x):\n    y = 2 * x\n    return np.sqrt(y, 3, 4)"
+
+    @pytest.fixture
+    def theirs(self, tmp_path) -> dict[str, Any]:
+        file = tmp_path / "answer.py"
+        file.write_text(self.CELL)
+        names = {"np": np, "__name__": "__main__"}
+        exec(compile(self.CELL, str(file), "exec"), names)
+        return names
+
+    def test_is_the_last_line_of_the_students_own(self, theirs):
+        with pytest.raises(Wrong, match=r"\(in line 7: `return np.sqrt\(y, 3, 4\)`\)$"):
+            call(theirs["f"], np.ones(3))
+
+    def test_is_no_line_of_a_library(self, theirs):
+        theirs["g"] = lambda x: np.linalg.inv(x)
+        with pytest.raises(
+            Wrong, match=r"LinAlgError: .* \(in line \d+: `.*linalg.inv"
+        ):
+            call(theirs["f"], np.ones((2, 2)))
+
+    def test_is_none_where_the_call_itself_fails(self):
+        with pytest.raises(
+            Wrong, match=r"takes \d positional arguments? but 2 were given$"
+        ):
+            call(_one_argument, 1, 2)
+
+    def test_leaves_out_files_that_are_named(self):
+        with pytest.raises(KeyError) as caught:
+            {}["nothing"]
+        assert where_it_failed(caught.value, __file__) == ""
+        assert '{}["nothing"]' in where_it_failed(caught.value)
+
+
+def _one_argument(x: float) -> float:
+    return x
+
+
+@pytest.fixture
+def new_session(monkeypatch) -> None:
+    monkeypatch.setattr(exercises, "_SESSION", {})
+
+
+@pytest.mark.usefixtures("new_session")
+class TestProgress:
+    def told(self, capsys) -> list[str]:
+        capsys.readouterr()
+        check.progress()
+        return capsys.readouterr().out.splitlines()
+
+    def test_begins_with_nothing(self, capsys):
+        *sheets, total = self.told(capsys)
+        points = {s: sum(of.points for of in questions(s).values()) for s in SHEETS}
+        assert [line.split(",")[0] for line in sheets] == [
+            f"Sheet {s}: 0 of {n} points" for s, n in points.items()
+        ]
+        assert total == f"All sheets: 0 of {sum(points.values())} points"
+
+    def test_counts_what_was_right_last(self, capsys, solved):
+        right = solved(1, 0).names
+        check("1.1", right["duration"])
+        check("1.2", right["rms_level"])
+        check("1.1", ...)
+        n = len(questions(1))
+        assert self.told(capsys)[0].startswith(
+            f"Sheet 1: 2 of {self.points(1)} points, 1 of {n} questions right, 2 tried"
+        )
+
+    def test_says_what_to_repeat_and_how_hard_it_is(self, capsys):
+        check("1.4", ...)
+        told = "\n".join(self.told(capsys))
+        assert (
+            "1.4 again (practice, 2 points): two-sided anomaly scores, learnt from "
+            "training clips only" in told
+        )
+        assert "1.1 not tried yet (first steps, 1 point)" in told
+
+    def test_the_last_question_ends_with_the_total(self, capsys, solved):
+        for id, of in questions(1).items():
+            check(id, solved(1, 0).names[of.name])
+        *_, total = capsys.readouterr().out.splitlines()
+        n = len(questions(1))
+        all_points = self.points(1)
+        assert total == (
+            f"Sheet 1: {all_points} of {all_points} points, {n} of {n} questions right, "
+            f"{n} tried."
+        )
+
+    def points(self, sheet: int) -> int:
+        return sum(of.points for of in questions(sheet).values())
+
+
+class Column:
+    """What pandas and TensorFlow have in common."""
+
+    def __init__(self, values: Any) -> None:
+        self.values = np.asarray(values)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return self.values if dtype is None else self.values.astype(dtype)
+
+    def __float__(self) -> float:
+        return float(self.values)
+
+
 class TestCompare:
+    @pytest.mark.parametrize(
+        "style",
+        [
+            list,
+            tuple,
+            np.float32,
+            Column,
+            lambda x: np.array(x, dtype=object),
+            lambda x: [np.array(value) for value in x],
+            lambda x: [Column(value) for value in x],
+        ],
+    )
+    def test_takes_whatever_numpy_makes_numbers_of(self, style):
+        compare(style([1.0, 2.0]), [1.0, 2.0])
+        with pytest.raises(Wrong):
+            compare(style([1.0, 2.5]), [1.0, 2.0])
+
+    @pytest.mark.parametrize(
+        "one", [np.int64(3), np.array(3), 3.0, Column(3), True + 2]
+    )
+    def test_takes_one_number_in_any_form(self, one):
+        compare(one, 3)
+
+    def test_infinity_agrees_with_itself_only(self):
+        compare(np.inf, np.inf)
+        for wrong in (1e9, -np.inf, np.nan):
+            with pytest.raises(Wrong):
+                compare(wrong, np.inf)
+
+    def test_truth_values_may_come_in_any_form(self):
+        as_numbers(np.array([True, False], dtype=object), truth=True)
+        with pytest.raises(Wrong, match="True or False"):
+            as_numbers(np.array([1, 0], dtype=object), truth=True)
+
     def test_right_is_right_within_the_tolerance(self):
         compare(np.float32([1, 2]), [1.00001, 2.0])
         compare(2, 2.0)
