@@ -24,6 +24,7 @@ from numpy.typing import ArrayLike
 
 from .._checks import check_count
 from ..datasets import Dataset, make_synthetic_dataset
+from ._relations import relations
 
 SHEETS = tuple(
     sorted(
@@ -484,6 +485,11 @@ def compare(
         if _agree(got, np.asarray(wrong), allowed)
     ]
     general = _describe(got, expected, what, hint)
+    if got.shape == expected.shape:
+        known += [
+            f"{what} {relation}. {hint}".strip()
+            for relation in relations(got, expected, allowed)
+        ]
     example = _first_difference(got, expected, allowed)
     sentence, *also = known or [general]
     raise Wrong(sentence, also=also, general=general, example=example)

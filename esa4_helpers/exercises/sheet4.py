@@ -328,7 +328,10 @@ def worst_moment(answer: Any, seed: int) -> None:
 
 def _score_each(answer: Any, train: np.ndarray, test: np.ndarray) -> np.ndarray:
     """Scores from a student's function, if they are such."""
-    scores = as_numbers(call(answer, train, test), "the array of scores").astype(float)
+    scores = as_numbers(call(answer, train, test), "the array of scores")
+    if scores.dtype == bool:
+        raise Wrong("these are alarms, True or False: return how odd each clip is")
+    scores = scores.astype(float)
     if scores.shape != (len(test),) or not np.isfinite(scores).all():
         raise Wrong(
             "return an array with one score for each test clip, finite numbers: its "
