@@ -12,6 +12,8 @@ def relations(got: np.ndarray, expected: np.ndarray, allowed: float) -> Iterator
     if expected.dtype.kind == "b":
         yield from _of_truth_values(got, expected)
         return
+    if got.dtype.kind == "b":
+        yield "holds True and False, where numbers are asked for"
     got, expected = got.astype(float), expected.astype(float)
     if not (np.isfinite(got).all() and np.isfinite(expected).all() and got.size):
         return

@@ -44,6 +44,8 @@ def duration(answer: Any, seed: int) -> None:
             "other rates": n_samples / rate_of_chapters,
             "the sample rate is written in as 44100 Hz: use `sr`, as other clips have "
             "other rates": n_samples / 44100,
+            "the sample rate is written in as 22050 Hz: use `sr`, as other clips have other rates": n_samples
+            / 22050,
             "this is rounded down to whole seconds: // drops the rest, / keeps it": (
                 n_samples // sr
             ),
@@ -106,6 +108,16 @@ def rms_level(answer: Any, seed: int) -> None:
             "louder": 10 * np.log10(power.sum(axis=1)),
             "this is the mean of the levels of the samples: average the squares before "
             "you take the logarithm": 10 * np.log10(power).mean(axis=1),
+            "this is the level of the mean sample, where ups and downs cancel: square the samples first": 20
+            * np.log10(np.abs(audio.mean(axis=1))),
+            "this is the level of the median square: take the mean of the squares": 10
+            * np.log10(np.median(power, axis=1)),
+            "this is the level of the distance from the lowest to the highest sample: take the root mean square": 20
+            * np.log10(np.ptp(audio, axis=1)),
+            "this is the root of the mean absolute sample: square the samples first": 10
+            * np.log10(np.mean(np.abs(audio), axis=1)),
+            "this mean divides by n - 1: divide the sum of squares by n": 10
+            * np.log10(power.sum(axis=1) / (n_samples - 1)),
             "the sign is turned: what is fainter than full scale is below 0 dB": (
                 -expected
             ),
@@ -196,6 +208,32 @@ def level_score(answer: Any, seed: int) -> None:
         {
             "this is signed: a clip that is too quiet gets a low score, and is as "
             "suspicious as one that is too loud": offset,
+            "this is signed, typical minus test: take its absolute value": -offset,
+            "this is a ratio of levels: a distance in dB is a difference": np.abs(
+                test / np.median(train)
+            ),
+            "this compares absolute levels: take the absolute value of the difference": np.abs(
+                test
+            )
+            - np.abs(np.median(train)),
+            "this is the distance to the lowest training level: take the median as typical": np.abs(
+                test - train.min()
+            ),
+            "this is the distance to the highest training level: take the median as typical": np.abs(
+                test - train.max()
+            ),
+            "this takes the middle between the lowest and the highest level as typical: take the median": np.abs(
+                test - (train.min() + train.max()) / 2
+            ),
+            "this takes the test clips' mean as typical: take the training clips' median": np.abs(
+                test - test.mean()
+            ),
+            "this is divided by the median deviation: return the distance in dB": np.abs(
+                offset
+            )
+            / np.median(np.abs(train - np.median(train))),
+            "this is the logarithm of the distance: levels are in dB already": 20
+            * np.log10(np.abs(offset)),
             "higher must mean more anomalous, and this is the other way round": (
                 -np.abs(offset)
             ),

@@ -41,6 +41,8 @@ def frame_times(answer: Any, seed: int) -> None:
             "this is one hop late: the middle of frame 0 lies at 0 s": expected + step,
             "this is half a frame late: 0 s is where frame 0 has its middle, not where "
             "it begins": expected + 1024 / sr,
+            "this is half a frame early: 0 s is where frame 0 has its middle": expected
+            - 1024 / sr,
             "this is half a hop late: 0 s is where frame 0 has its middle": (
                 expected + step / 2
             ),
@@ -132,6 +134,12 @@ def power_to_level(answer: Any, seed: int) -> None:
             "the floor counts from the loudest value here: 0 dB is a power of 1": (
                 np.maximum(10 * np.log10(power), level.max() + floor)
             ),
+            "`floor_db` is added to all levels: raise only those below it": 10
+            * np.log10(power)
+            + floor,
+            "this takes the root of the power first, which halves the level": np.maximum(
+                5 * np.log10(power), floor
+            ),
             "only silence is raised to the floor: raise all levels below it": (
                 np.where(power > 0, level, floor)
             ),
@@ -186,6 +194,9 @@ def loudest_frames(answer: Any, seed: int) -> None:
             ),
             "this is the maximum: take the k loudest frames": falling[:, :, 0],
             "this is the mean over all frames: take the k loudest only": S.mean(axis=2),
+            "this ranks the clips for each cell: rank the frames, along the last axis": np.sort(
+                S, axis=0
+            )[:, :, n_frames - k :].mean(axis=2),
             "this is the median of the loudest frames: take their mean": (
                 np.median(falling[:, :, :k], axis=2)
             ),
@@ -271,6 +282,9 @@ def standardise(answer: Any, seed: int) -> None:
             "only the mean is divided by the standard deviation: put test minus mean "
             "in brackets": test - centre / spread,
             "the mean is added: subtract it": z_test + 2 * centre / spread,
+            "values beyond three standard deviations are cut off: leave them": np.clip(
+                z_test, -3, 3
+            ),
             "the sign is turned: a clip above the mean is positive": -z_test,
             "this subtracts the median: the question asks for the mean": (
                 z_test + 1 / np.sqrt(3)

@@ -130,6 +130,29 @@ def gaussian_score(answer: Any, seed: int) -> None:
             "the squared distance is not divided by the variance": (
                 (far * variance - peak).sum(axis=1)
             ),
+            "in the second term the variance is squared: it is a square already": (
+                far / variance - peak
+            ).sum(axis=1),
+            "this multiplies by the variance: what stands below the fraction line needs brackets": (
+                far * variance**2 - peak
+            ).sum(axis=1),
+            "this is the sum of the squared distances in standard deviations: the first term and the half are missing": 2
+            * far.sum(axis=1),
+            "the mean is that of these clips: use the `mean` that is given": (
+                np.square(X - np.mean(X, axis=0)) / variance / 2 - peak
+            ).sum(axis=1),
+            "np.log2 has the base 2: the formula has the natural logarithm": (
+                far - peak / np.log(2)
+            ).sum(axis=1),
+            "this multiplies the features' scores: log-densities are added up": np.prod(
+                -log_density, axis=1
+            ),
+            "the first term has a root and a half: one of them is enough": (
+                far - peak / 2
+            ).sum(axis=1),
+            "the first term has the 2 pi only once: there is one for each feature": expected
+            - (n_features - 1) * np.log(2 * np.pi) / 2,
+            "these are densities without their logarithm": -np.exp(-far).sum(axis=1),
             "this is the mean over the features: log-densities are added up": (
                 -log_density.mean(axis=1)
             ),
@@ -217,6 +240,14 @@ def share_of_pairs(answer: Any, seed: int) -> None:
             ),
             "this is the share of abnormal clips above all normal ones: compare each "
             "with each": np.mean(abnormal > in_order[-1]),
+            "this compares the scores in pairs of the same place: compare each with each": np.mean(
+                [a > b for a, b in zip(abnormal, normal, strict=False)]
+            ),
+            "this is the difference of the means: count pairs": abnormal.mean()
+            - normal.mean(),
+            "this compares the two highest scores: compare each with each": float(
+                abnormal.max() > normal.max()
+            ),
             "this compares with the mean of the normal clips: compare each with each": (
                 np.mean(abnormal > normal.mean())
             ),
@@ -294,6 +325,10 @@ def alarms(answer: Any, seed: int) -> None:
             "leave np.quantile as it is by default": (
                 test > np.quantile(train, 1 - share, method="higher")
             ),
+            "this threshold is the training score nearest to the quantile: leave np.quantile as it is by default": test
+            > np.quantile(train, 1 - share, method="nearest"),
+            "the training scores come in no order: np.quantile sorts them": test
+            > train[int((1 - share) * n_train)],
             "these are the alarms of the training clips": train > limit,
             "this is the share of alarms: return one for each test clip": (
                 np.mean(test > limit)

@@ -57,6 +57,20 @@ def compression(answer: Any, seed: int) -> None:
             "this is the share of values that is saved: divide one count by the other": (
                 1 - n_inner / n_outer
             ),
+            "this divides the means of the shapes: multiply the numbers of each": np.mean(
+                outer
+            )
+            / np.mean(inner),
+            "this divides the largest numbers of the shapes: multiply all of each": max(
+                outer
+            )
+            / max(inner),
+            "this is upside down, and in percent": 100 * n_inner / n_outer,
+            "this counts only the first number of the code: multiply all of them": n_outer
+            / inner[0],
+            "this counts only two numbers of the input, and one of the code": outer[0]
+            * outer[1]
+            / inner[0],
             "this is the ratio in percent": 100 * n_outer / n_inner,
         },
         what="the ratio",
@@ -294,6 +308,18 @@ def worst_moment(answer: Any, seed: int) -> None:
             "hop and sample rate are written in, as 512 samples and 16000 Hz": (
                 worst * 512 / 16000
             ),
+            "the sample rate is written in as 22050 Hz: use `sr`": worst * hop / 22050,
+            "this is half a frame of 2048 samples late: frame 0 is at 0 seconds": (
+                worst * hop + 1024
+            )
+            / sr,
+            "this is the highest error itself: return when it occurs": np.square(error)
+            .mean(axis=1)
+            .max(axis=1),
+            "this is the loudest frame of the original: look for the highest error": original.mean(
+                axis=1
+            ).argmax(axis=1)
+            * seconds,
             "this is upside down: the higher the sample rate, the earlier": (
                 worst / seconds
             ),

@@ -8,6 +8,7 @@ from statistics import mean, pstdev, stdev
 from typing import Any
 
 import numpy as np
+from scipy.stats import ttest_ind
 
 from . import Wrong, as_numbers, call, compare, question
 
@@ -19,6 +20,11 @@ def _ratios(hits: int, false: int, missed: int) -> tuple[float, float, float]:
         hits / (hits + missed),
         hits / (hits + (false + missed) / 2),
     )
+
+
+def _counted(alarms: np.ndarray, faulty: np.ndarray) -> tuple[float, float, float]:
+    hits = np.count_nonzero(alarms & faulty)
+    return _ratios(hits, alarms.sum() - hits, faulty.sum() - hits)
 
 
 @question(
@@ -103,6 +109,9 @@ def alarm_quality(answer: Any, seed: int) -> None:
             "this takes silence for an alarm, and normal clips as those to be found": (
                 _ratios(quiet, missed, false)
             ),
+            "this takes the median score for the threshold: use `threshold`": _counted(
+                scores > np.median(scores), faulty
+            ),
             "F1 is missing: return three numbers": (precision, recall),
         },
         what="the result (precision, recall, F1)",
@@ -136,7 +145,8 @@ def luck(answer: Any, seed: int) -> None:
     abnormal = rng.permutation(scores[ways[real]])
     normal = rng.permutation(np.setdiff1d(scores, abnormal))
     p_value, others = p_values[real], won[real]
-    means = scores[ways].mean(axis=1)
+    means, lows = scores[ways].mean(axis=1), scores[ways].min(axis=1)
+    medians = np.median(scores[ways], axis=1)
     compare(
         call(answer, normal, abnormal),
         p_value,
@@ -169,6 +179,17 @@ def luck(answer: Any, seed: int) -> None:
             "this is the number of ways: divide by that of all ways": (
                 p_value * len(won)
             ),
+            "this compares median scores of the picked clips: count the pairs that are won": np.mean(
+                medians >= medians[real] - 1e-9
+            ),
+            "this compares the lowest scores of the picked clips: count the pairs that are won": np.mean(
+                lows >= lows[real] - 1e-9
+            ),
+            "this is the p-value of a t-test, which takes the scores for Gaussian: go through all ways": ttest_ind(
+                abnormal, normal, alternative="greater"
+            ).pvalue,
+            "only one of all ways is counted: how many win at least as many pairs?": 1
+            / len(won),
             "this compares mean scores of the picked clips: count the pairs that are "
             "won": np.mean(means >= means[real] - 1e-9),
         },
@@ -219,6 +240,12 @@ def promised_threshold(answer: Any, seed: int) -> None:
         "this is at the lower end: alarms are for high scores": _place(scores, k_low),
         "this is the k-th largest score: take the k-th smallest": (
             _place(scores, n + 1 - k)
+        ),
+        "the rate is written in as 0.1: use `rate`": _place(
+            scores, ceil(0.9 * (n + 1))
+        ),
+        "this is the quantile of the rate itself: alarms are for high scores": np.quantile(
+            scores, rate
         ),
         "this is k itself: return the score in that place": k,
         "this is the highest score: it keeps the promise, but misses more anomalies "

@@ -148,10 +148,6 @@ MISTAKES = {
         (lambda a, n: (a > n.mean()).mean(), "the mean of the normal"),
         (lambda a, n: (a > np.median(n)).mean(), "the median of the normal"),
         (lambda a, n: np.sign(np.subtract.outer(a, n)).mean(), "lost pairs"),
-        (
-            lambda a, n: (a > n).mean() if len(a) == len(n) else (a > n[:1]).mean() + 2,
-            "not the right value",
-        ),
     ],
     "3.4": [
         (lambda train, test, share: test > np.quantile(test, 1 - share), "test scores"),
