@@ -11,6 +11,7 @@ from functools import cache
 from importlib import import_module
 from io import StringIO
 from itertools import chain
+from math import log10
 from pathlib import Path
 from textwrap import dedent
 from typing import Any, NamedTuple
@@ -22,7 +23,7 @@ import numpy as np
 import pytest
 import student_sheets as tool
 
-from esa4_helpers import exercises, features
+from esa4_helpers import conformal_threshold, exercises, features
 from esa4_helpers.exercises import (
     SHEETS,
     Question,
@@ -373,12 +374,12 @@ class TestCheck:
         )
 
     def test_says_only_what_holds_on_all_data_sets(self):
-        """A mean that is right for few clips only has no single name."""
+        """The first wrong number counts samples, but not all do."""
 
         def sometimes(audio: np.ndarray, sr: int) -> float:
             return audio.shape[1] if len(audio) > 1 else sr / audio.shape[1]
 
-        assert "right form but not the right value" in explain("1.1", sometimes)
+        assert explain("1.1", sometimes).startswith("the duration is too high")
 
     def test_an_answer_that_stops_is_not_called_again(self):
         calls = []
@@ -497,6 +498,75 @@ class TestProgress:
         return sum(of.points for of in questions(sheet).values())
 
 
+def by_hand(audio: np.ndarray) -> list[float]:
+    return [10 * log10(sum(x * x for x in clip) / len(clip)) for clip in audio.tolist()]
+
+
+RIGHT = [
+    ("1.1", lambda audio, sr: np.float32(len(audio[0]) / sr)),
+    ("1.2", by_hand),
+    ("1.2", lambda audio, unused=None: Column(by_hand(audio))),
+    ("1.3", lambda x, train, faulty: x[np.flatnonzero(~train & ~faulty)].tolist()),
+    ("1.4", lambda train, test: [abs(x - np.percentile(train, 50)) for x in test]),
+    ("2.3", lambda S, k: np.partition(S, -k)[..., -k:].mean(-1)),
+    ("3.1", lambda K, d: float(K - 1 + K * d + K * (d * d + d) / 2)),
+    ("3.4", lambda train, test, s: Column(test > np.percentile(train, 100 - 100 * s))),
+    ("4.4", lambda x, y, sr, hop: np.linalg.norm(y - x, axis=1).argmax(1) * (hop / sr)),
+    ("5.3", conformal_threshold),
+    (
+        "6.2",
+        lambda x, n: [r[i : i + n] for r in x for i in range(0, len(r) - n + 1, n)],
+    ),
+]
+
+
+@pytest.mark.parametrize(("id", "answer"), RIGHT)
+def test_right_answers_of_another_style_are_right(id, answer):
+    assert explain(id, answer, 5) is None
+
+
+class TestRelations:
+    """What is said of wrong numbers where no mistake is known."""
+
+    RIGHT = np.array([1.25, -2.5, 4.125, 3.0])
+
+    @pytest.mark.parametrize(
+        ("change", "told"),
+        [
+            (lambda x: np.round(x, 1), "is rounded"),
+            (lambda x: x[::-1], "not in the right places"),
+            (np.abs, "not the right signs"),
+            (lambda x: 0 * x + 2, "the same number everywhere"),
+            (lambda x: 60 * x, "is 60 times what it should be"),
+            (lambda x: x + 3, "is off by 3"),
+            (lambda x: x + [1, 2, 3, 4], "too high everywhere"),
+            (lambda x: x - [1, 2, 3, 4], "too low everywhere"),
+            (lambda x: x + [0, 0, 0, 1], "right in some places only"),
+            (lambda x: x > 0, "True and False, where numbers"),
+        ],
+    )
+    def test_of_numbers(self, change, told):
+        with pytest.raises(Wrong, match=told):
+            compare(change(self.RIGHT), self.RIGHT)
+
+    @pytest.mark.parametrize(
+        ("answer", "told"),
+        [
+            ([False, False, True], "changed places"),
+            ([True, False, False], "False in some places where it should be True"),
+            ([True, True, True], "True in some places where it should be False"),
+            ([False, True, True], "reverse in others"),
+        ],
+    )
+    def test_of_truth_values(self, answer, told):
+        with pytest.raises(Wrong, match=told):
+            compare(answer, np.array([True, True, False]))
+
+    def test_of_few_numbers_the_place_is_named(self):
+        with pytest.raises(Wrong, match="only its first and third number right"):
+            compare((0.5, 0.7, 0.9), (0.5, 0.6, 0.9))
+
+
 class Column:
     """What pandas and TensorFlow have in common."""
 
@@ -549,8 +619,8 @@ class TestCompare:
         compare(np.float32([1, 2]), [1.00001, 2.0])
         compare(2, 2.0)
         compare([True, False], np.array([True, False]))
-        with pytest.raises(Wrong, match="right form but not the right value"):
-            compare([1.0, 2.0], [1.01, 2.0])
+        with pytest.raises(Wrong, match="only its second number right"):
+            compare([1.02, 2.0], [1.01, 2.0])
 
     @pytest.mark.parametrize(
         ("answer", "told"),
@@ -559,7 +629,7 @@ class TestCompare:
             ([1.0, np.nan], "finite"),
             (["a", "b"], "array of numbers"),
             ([[1], [1, 2]], "one array of numbers"),
-            ([1.0, 3.0], "not the right value. Look again"),
+            ([1.0, 3.0], "only its first number right. Look again"),
             ([2.0, 1.0], "sort them"),
             (None, "is of the type NoneType"),
         ],

@@ -38,7 +38,9 @@ def relations(got: np.ndarray, expected: np.ndarray, allowed: float) -> Iterator
         yield f"is too low{everywhere}"
     right = np.abs(off) <= allowed
     if right.any() and got.size <= 3:
-        yield f"is right only in place {' and '.join(map(str, _places(right)))} (from 1)"
+        ordinals = ("first", "second", "third")
+        some = " and ".join(ordinals[place] for place in np.flatnonzero(right))
+        yield f"has only its {some} number right"
     elif right.any():
         yield "is right in some places only"
     elif got.size > 1:
@@ -71,7 +73,3 @@ def _agree(a: np.ndarray, b: np.ndarray, allowed: float) -> bool:
 
 def _are_alike(numbers: np.ndarray, allowed: float) -> bool:
     return bool(np.ptp(numbers) <= 2 * allowed)
-
-
-def _places(right: np.ndarray) -> list[int]:
-    return (np.flatnonzero(right) + 1).tolist()
