@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._checks import check_count
+from .._relations import relations
 from ..datasets import Dataset, make_synthetic_dataset
-from ._relations import relations
 
 SHEETS = tuple(
     sorted(
