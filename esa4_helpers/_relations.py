@@ -6,6 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+# Of a single number, any other factor would only give the right one away.
+_TELLING = (-1, 2, 1 / 2, 10, 1 / 10, 60, 1 / 60, 100, 1 / 100, 1000, 1 / 1000)
+
 
 def relations(got: np.ndarray, expected: np.ndarray, allowed: float) -> Iterator[str]:
     """Say how wrong numbers of the right shape relate to the right ones, best first."""
@@ -23,11 +26,14 @@ def relations(got: np.ndarray, expected: np.ndarray, allowed: float) -> Iterator
     if got.size > 1:
         yield from _of_arrays(got, expected, allowed)
     factors = got[expected != 0] / expected[expected != 0]
-    if factors.size and _are_alike(factors, 1e-3 * np.abs(factors).max()):
+    is_telling = (
+        got.size > 1 or np.isin(np.round(factors, 6), np.round(_TELLING, 6)).any()
+    )
+    if is_telling and _are_alike(factors, 1e-3 * np.abs(factors).max(initial=0)):
         yield f"is {factors.flat[0]:.4g} times what it should be"
         if got.size > 2:
             yield "has all numbers too high or too low by the same factor"
-    if _are_alike(off, allowed):
+    if got.size > 1 and _are_alike(off, allowed):
         yield f"is off by {off.flat[0]:.4g}"
         if got.size > 2:
             yield "has all numbers off by the same amount"
@@ -72,4 +78,4 @@ def _agree(a: np.ndarray, b: np.ndarray, allowed: float) -> bool:
 
 
 def _are_alike(numbers: np.ndarray, allowed: float) -> bool:
-    return bool(np.ptp(numbers) <= 2 * allowed)
+    return bool(numbers.size and np.ptp(numbers) <= 2 * allowed)

@@ -562,6 +562,12 @@ class TestRelations:
         with pytest.raises(Wrong, match=told):
             compare(answer, np.array([True, True, False]))
 
+    def test_of_one_number_only_usual_factors_are_told(self):
+        with pytest.raises(Wrong, match="is 60 times what"):
+            compare(150, 2.5)
+        with pytest.raises(Wrong, match=r"^your result is too high\.$"):
+            compare(3.1, 2.5)
+
     def test_of_few_numbers_the_place_is_named(self):
         with pytest.raises(Wrong, match="only its first and third number right"):
             compare((0.5, 0.7, 0.9), (0.5, 0.6, 0.9))

@@ -115,7 +115,18 @@ class Question:
         return _in_words(self.points, "point")
 
     def seeds(self, seed: int) -> Sequence[int]:
-        """Seeds of the data sets; they follow each other, so a remainder tells cases."""
+        """List the seeds of the data sets.
+
+        Parameters
+        ----------
+        seed : int
+            The seed that they are derived from.
+
+        Returns
+        -------
+        sequence of int
+            They follow each other, so each remainder gets its turn.
+        """
         if not self.is_function or self.data_sets == 1:
             return [seed]
         return range(N_DATA_SETS * seed, N_DATA_SETS * seed + self.data_sets)
