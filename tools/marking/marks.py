@@ -108,9 +108,10 @@ class Marking:
         result.points = dict.fromkeys(result.asked, 0)
         keep_clips(self.zygote.clips, result.sheet, self.terms)
         names = {question.id: question.name for question in result.asked.values()}
-        with Submission(self.zygote, self.terms.limits) as submission:
-            # There, a submission can read what a check has written, and not change it.
-            tempfile.tempdir = str(submission.given)
+        with (
+            Submission(self.zygote, self.terms.limits) as submission,
+            temporary_files_in(submission.given),
+        ):
             lay_beside(one, self.folder, submission.own)
             answers, problems = submission.run(cells, names)
             result.remarks += problems
@@ -251,6 +252,16 @@ def reported(
             remarks.append("more than one file for this sheet")
         reports.append(replace(result, remarks=remarks))
     return reports
+
+
+@contextlib.contextmanager
+def temporary_files_in(folder: Path) -> Iterator[None]:
+    """Where a submission can read what a check has written, and not change it."""
+    usual, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = usual
 
 
 def keep_clips(folder: Path, sheet: int, terms: Terms) -> None:

@@ -213,14 +213,16 @@ def run_cells(cells: list[str], seconds: float) -> tuple[dict[str, Any], list[st
 
 
 def in_words(error: BaseException) -> str:
-    """The kind of an error and what it says, however long that is."""
+    """The kind of an error, what it says, however long that is, and in which line."""
+    from esa4_helpers.exercises import where_it_failed
+
     try:
-        text = str(error)[:LONGEST_TEXT]
+        text, where = str(error)[:LONGEST_TEXT], where_it_failed(error, __file__)
     except BaseException:
-        text = "an error that can't say what it is"
+        text, where = "an error that can't say what it is", ""
     if isinstance(error, PermissionError):
         text = REFUSED.get(error.errno, text)
-    return f"{type(error).__name__}: {text}"
+    return f"{type(error).__name__}: {text}{where[:LONGEST_TEXT]}"
 
 
 def sendable(value: Any, most: int = LARGEST_VALUE) -> Any:
