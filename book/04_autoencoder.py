@@ -46,9 +46,8 @@ from keras import layers
 
 from esa4_helpers import (
     AutoencoderDetector, ClipQuiz, ErrorMapViewer, GMMDetector, ResultTable, ThresholdExplorer,
-    anomaly_score, auc, build_autoencoder, load_dataset, log_mel_spectrogram, peak_level,
-    plot_roc, plot_scores, plot_spectrogram, plot_training, reconstruct, reconstruction_error,
-    set_style,
+    anomaly_score, auc, build_autoencoder, load_dataset, log_mel_spectrogram, peak_level, plot_roc,
+    plot_scores, plot_spectrogram, plot_training, reconstruct, reconstruction_error, set_style,
 )
 from esa4_helpers.networks import build_dense_autoencoder, build_interpolator
 

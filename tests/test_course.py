@@ -6,6 +6,7 @@ story with the synthetic clips.
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import combinations
 
 import librosa
@@ -71,10 +72,12 @@ def spectrograms(dataset: Dataset, **settings: object) -> Parts:
     return train, test
 
 
+@cache
 def at_16_khz(dataset: Dataset) -> Parts:
     return spectrograms(dataset.resampled(16000))
 
 
+@cache
 def lecture_spectrograms(dataset: Dataset) -> Parts:
     return spectrograms(dataset, ref=np.max, top_db=80)
 
