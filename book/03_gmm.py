@@ -224,9 +224,9 @@ for number in (np.float32, np.float64):
     print(f"{X.dtype}: is rounding small beside the constant?", "yes" if harmless else "no")
 
 # %% [markdown]
-# In 32 bits it is not small. Some versions of scikit-learn then refuse to fit this mixture, with an error
-# about an ill-defined covariance; others fit it, and some of its widths are rounding errors. In
-# 64 bits, which this package always uses, the fit goes through. But is it any good?
+# In 32 bits it is not small. Some versions of scikit-learn then refuse to fit this mixture, with
+# an error about an ill-defined covariance; others fit it, and some of its widths are rounding
+# errors. In 64 bits, which this package always uses, the fit goes through. But is it any good?
 #
 # ### From likelihood to anomaly score
 #

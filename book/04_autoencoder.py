@@ -411,8 +411,9 @@ ResultTable({what: {"networks": sum(rows)} for what, rows in true_of.items()},
 # - **interpolation**: the network is given four frames and has to *predict* the one in the
 #   middle that was left out. It can't copy what it doesn't see, so what it gets wrong was
 #   unexpected ([Suefusa et al. 2020](https://arxiv.org/abs/2005.09234)). Ours differs from the
-#   paper's: its dense layers have batch normalisation between them, and what comes in are
-#   standardised mel bands of windows of 2048 samples.
+#   paper's: its dense layers have batch normalisation between them, what comes in are standardised
+#   mel bands of windows of 2048 samples, and `make_detector` scores it by a profile where the paper
+#   takes the mean error.
 #
 # `AutoencoderDetector` has all three, in the form of a scikit-learn outlier detector. It
 # standardises each mel band, so that none is neglected because it varies little, and trains on
@@ -480,9 +481,10 @@ ResultTable(answers, "AUC of the errors of trained networks", corner="network")
 # fails with all three, but not in the same way. On average each ranks these clips better by the
 # profile of its errors; so do the levels without a network.
 #
-# Training has its price: by the profile of its errors *interpolation* loses what the levels
-# and the untrained network could tell. This may be because a network that predicts the level leaves
-# less of it in its errors, and the level is what these faults change; we have not tested that.
+# Training has its price: by the profile of its errors *interpolation* loses a part of what the
+# levels and the untrained network could tell. This may be because a network that predicts the level
+# leaves less of it in its errors, and the level is what these faults change; we have not tested
+# that.
 #
 # So the right conclusion is a modest one: **these faults need no network.** Whether one adds
 # something can only be seen where the level alone leaves room for it, with other faults
