@@ -68,17 +68,14 @@ ClipQuiz(dataset.test, "Which of these five are faulty?", clips=five, gain_db=18
 #
 # **What you will learn**
 #
-# - what a Gaussian mixture is and how it is fitted;
-# - how a density model becomes an anomaly detector;
-# - how to read a score plot, an ROC curve and an AUC;
-# - how far a result on ten clips can be trusted;
+# - what a Gaussian mixture is, how it is fitted, and how it becomes an anomaly detector;
+# - how to read a score plot, an ROC curve and an AUC, and how far to trust them on ten clips;
 # - why two full Gaussians have more unknowns than so few clips can settle;
-# - how a perfect result can come from nothing;
-# - what shrinkage does about too many unknowns, and which other simple detectors there are.
+# - how a perfect result can come from nothing.
 #
 # **What you need**: [chapter 2](02_features.ipynb).
 #
-# **Time**: about 40 minutes.
+# **Time**: about 25 minutes.
 
 # %% [markdown]
 # ## The lecture's way
@@ -116,10 +113,9 @@ _ = plot_points(
 )
 
 # %% [markdown]
-# The abnormal clips are not just anywhere: they tend to one side. But they are not cleanly
-# apart from the training clips either, and a detector that has seen only the grey dots
-# can't know which side matters. Something is there; can it be found from normal clips
-# alone?
+# The abnormal clips tend to one side. But they are not cleanly apart from the training clips,
+# and a detector that has seen only the grey dots can't know which side matters. Can they be found
+# from normal clips alone?
 #
 # ### A mixture in two dimensions
 #
@@ -167,8 +163,8 @@ _ = axes[-1].set_xlabel("first principal component")
 
 # %% [markdown]
 # Both blobs begin in the middle, as random shares give both much the same clips, and then each
-# finds a part of the cloud. Where they end depends on where they began. Here is how likely the
-# training clips are in the end, as the mean of $\log p(x)$, for several beginnings (*seeds*):
+# finds a part of the cloud. How likely are the training clips in the end, as the mean of
+# $\log p(x)$, for several beginnings (*seeds*)?
 
 # %%
 ends = {}
@@ -180,9 +176,9 @@ for seed in range(5):
 ResultTable(ends, "Where EM ends", corner="beginning")
 
 # %% [markdown]
-# EM finds *a* hill and not the highest one. And the highest is not what one wants either: a
-# blob that shrinks onto a single clip makes that clip as likely as you please, and learns
-# nothing. Keep both in mind when there are not 2 axes but 128.
+# EM finds *a* hill, and most of these beginnings miss a higher one. And the highest is not what one
+# wants either: a blob that shrinks onto a single clip makes that clip as likely as you please, and
+# learns nothing.
 #
 # ### Fit the mixture
 #
@@ -197,11 +193,10 @@ print(f"numbers to estimate: {2 * per_component + 1}")
 print(f"numbers we have:     {n_train * n_features}")
 
 # %% [markdown]
-# There are far more unknowns than data. Picture it with two points in three dimensions:
-# they lie on a line, and nothing is known about how wide the cloud is across it. The same
-# happens here. A covariance matrix says how much the cloud varies along each of 128
-# perpendicular directions. Let us look at these variances for each of the two Gaussians,
-# from the widest direction to the narrowest, fitted in 64-bit numbers:
+# There are far more unknowns than data. Picture two points in three dimensions: they lie on a
+# line, and nothing is known about how wide the cloud is across it. A covariance matrix says how
+# much the cloud varies along each of 128 perpendicular directions. Here are these variances for
+# each of the two Gaussians, from the widest direction to the narrowest, fitted in 64-bit numbers:
 
 # %% mystnb={"image": {"alt": "Variance along each of 128 directions, on a logarithmic scale, for the two components. Both curves start above 1, fall within the first dozen or two directions, and then drop by many orders of magnitude to a floor of one millionth, marked by a dashed line, where they stay."}}
 gmm = GaussianMixture(n_components=2, random_state=42).fit(X_train)
@@ -216,13 +211,10 @@ ax.set(xlabel="direction, from wide to narrow", ylabel="variance")
 _ = ax.legend()
 
 # %% [markdown]
-# A component that holds $n$ clips can vary in at most $n - 1$ directions. In all others the
-# clips show no width at all, and what we see there is nothing but a tiny constant that
-# scikit-learn adds to every variance (the dashed line).
-#
-# That constant has to be larger than what rounding does. Where there is no width at all,
-# rounding can even make a variance *negative*, which none can be. How far below zero do they
-# come, when the covariance matrix of all training clips is computed in 32 and in 64 bits?
+# A component that holds $n$ clips can vary in at most $n - 1$ directions. In all others we see
+# nothing but a tiny constant that scikit-learn adds to every variance (the dashed line). It has to
+# be larger than what rounding does, which can even make a variance *negative*. How far below zero
+# do they come, when the covariance matrix of all training clips is computed in 32 and in 64 bits?
 
 # %%
 for number in (np.float32, np.float64):
@@ -232,33 +224,27 @@ for number in (np.float32, np.float64):
     print(f"{X.dtype}: is rounding small beside the constant?", "yes" if harmless else "no")
 
 # %% [markdown]
-# In 32 bits it is as large as the constant itself. Some versions of scikit-learn then refuse
-# to fit this mixture, with an error about an ill-defined covariance. Others fit it, and some of
-# its widths are rounding errors. In 64 bits, which this package always uses, rounding does not
-# matter. The fit goes through. But is it any good?
-
-# %%
-log_likelihood = gmm.score_samples(X_test)
-
-# %% [markdown]
+# In 32 bits it is not small. Some versions of scikit-learn then refuse to fit this mixture, with
+# an error about an ill-defined covariance; others fit it, and some of its widths are rounding
+# errors. In 64 bits, which this package always uses, the fit goes through. But is it any good?
+#
 # ### From likelihood to anomaly score
 #
 # `score_samples` returns the logarithm of $p(x)$, the *log-likelihood*: high where
 # training clips were, low far from them. An anomaly score must be the other way round,
-# so we turn the sign. (The lecture also scaled the scores to lie between 0 and 1, using
-# the smallest and largest score of the *test* clips. The order of the clips stays the
-# same, but such a score can't be computed for a single new clip, so we leave it out.)
+# so we turn the sign. (The lecture also scaled the scores to between 0 and 1, by the smallest and
+# largest score of the *test* clips. That keeps their order, but can't be done for a single new
+# clip.)
 
 # %% mystnb={"image": {"alt": "Anomaly scores of the test clips, normal on the left and abnormal on the right. The two groups overlap."}}
-scores = -log_likelihood
+scores = -gmm.score_samples(X_test)
 _ = plot_scores(y_test, scores, title="Mean over time, two full Gaussians")
 
 # %% [markdown]
-# A good detector would have all orange diamonds above all blue circles. Here the two
-# groups overlap: wherever we draw a line between "normal" and "abnormal", some clips end
-# up on the wrong side. And look at the numbers on the axis: a log-likelihood this extreme
-# says that *every* new clip, normal or not, is absurdly unlikely. The model takes the cloud
-# to be flat in nearly all directions, so that anything new lies outside of it.
+# The two groups overlap: wherever we draw a line between "normal" and "abnormal", some clips end
+# up on the wrong side. And look at the numbers on the axis: *every* new clip, normal or not, is
+# absurdly unlikely. The model takes the cloud to be flat in nearly all directions, so that anything
+# new lies outside of it.
 #
 # ### ROC and AUC
 #
@@ -274,12 +260,8 @@ _ = plot_scores(y_test, scores, title="Mean over time, two full Gaussians")
 _ = plot_roc(y_test, scores, label="GMM, mean over time")
 
 # %% [markdown]
-# The curve climbs faster than the diagonal. In one number:
-
-# %%
-print(f"AUC = {auc(y_test, scores):.2f}")
-
-# %% [markdown]
+# The curve climbs faster than the diagonal.
+#
 # ### What that number means
 #
 # Better than guessing, it seems. But how often would guessing alone be that good? With
@@ -289,7 +271,7 @@ print(f"AUC = {auc(y_test, scores):.2f}")
 # that a detector that knows nothing does as well.
 
 # %%
-print(f"p-value = {permutation_p_value(y_test, scores):.3f}")
+print(f"AUC = {auc(y_test, scores):.2f}, p-value = {permutation_p_value(y_test, scores):.3f}")
 
 # %% [markdown]
 # On the recordings, about one guess in twenty does as well: a hint, not a proof. And there is
@@ -304,10 +286,9 @@ for seed in range(10):
 print(f"AUC over 10 seeds: {min(aucs):.2f} to {max(aucs):.2f}")
 
 # %% [markdown]
-# So the seed decides about the second digit, and reporting one seed's AUC with many
-# digits would be a mistake. And chapter 1's one-line baseline did better than all of
-# them. The lecture's own conclusion was that the mean over time is not a good feature,
-# as it loses how the sound unfolds. We agree, and act on it.
+# So the seed decides about the second digit. And chapter 1's one-line baseline did better than all
+# of them. The lecture's own conclusion was that the mean over time is not a good feature, as it
+# loses how the sound unfolds. We act on it.
 
 # %% [markdown]
 # ## One step further
@@ -318,8 +299,8 @@ print(f"AUC over 10 seeds: {min(aucs):.2f} to {max(aucs):.2f}")
 #   blur the clicks, and that nothing of the machine lies above 8 kHz.
 # - **Maximum instead of mean**: a valve clicks, a click lasts a few frames, and the mean over
 #   all frames must dilute it.
-# - **Diagonal covariances**: one variance for each feature and no covariances. With so
-#   few clips, a coarse model that the data can settle is the safer choice.
+# - **Diagonal covariances**: one variance for each feature and no covariances, a coarse model
+#   that few clips can settle.
 
 # %%
 clips = dataset.resampled(16000)
@@ -356,11 +337,10 @@ plot_roc(y_test, scores, label="lecture: mean, full", ax=axes[1])
 _ = plot_roc(y_test, max_scores, label="16 kHz: max, diagonal", ax=axes[1])
 
 # %% [markdown]
-# Now the groups lie apart, with room between them, and the ROC curve goes through the
-# corner; of all ways to label ten clips, only this one does. Which of the changes was it?
-# To find out, try all combinations, each with ten seeds. This is a *sweep*: it looks at
-# the test labels many times, so it serves to understand what happened, and nothing may be
-# chosen by it.
+# Now the groups lie apart, and the ROC curve goes through the corner; of all ways to label ten
+# clips, only one does. Which of the changes was it? To find out, try all combinations, each with
+# ten seeds. This *sweep* looks at the test labels many times, so it serves to understand what
+# happened, and nothing may be chosen by it.
 
 # %%
 def auc_range(X_train, X_test, covariance):
@@ -406,17 +386,16 @@ print(f"peak level: AUC {auc(y_test, baseline):.2f}")
 
 # %% [markdown]
 # With the maximum, every combination separates the clips. With the mean it depends on all
-# the rest: the covariance, the reference level, even the sample rate. The maximum is the
-# *robust* choice. The baseline is still not beaten, only matched. On these ten clips nothing
-# *can* beat it. What the mixture has ahead of it is that it watches every band, so it would
-# also notice faults that leave the peak alone.
+# the rest: the covariance, the reference level, even the sample rate. The baseline is still not
+# beaten, only matched, and on these ten clips nothing *can* beat it. Whether the mixture, which
+# watches every band, notices faults that leave the peak alone is a question for
+# [chapter 6](06_faults.ipynb).
 #
 # ## A perfect result from nothing
 #
-# One row of that table should make you suspicious: how can the *mean* of absolute levels be so
-# good at 44.1 kHz, and so much worse at 16 kHz? The machine was recorded at 16 kHz. What
-# 44.1 kHz has more are the bands above 8 kHz, in which chapter 2 found no machine at all. Let
-# us give the detector nothing but those:
+# One row of the sweep should make you suspicious: how can the *mean* of absolute levels be so
+# good at 44.1 kHz, and so much worse at 16 kHz? What 44.1 kHz has more are the bands above 8 kHz,
+# in which chapter 2 found no machine at all. Let us give the detector nothing but those:
 
 # %%
 centres = librosa.mel_frequencies(128 + 2, fmax=dataset.sr / 2)[1:-1]
@@ -431,9 +410,9 @@ ResultTable(rows, "Mean level at 44.1 kHz, ten seeds", corner="bands", formats={
 
 # %% [markdown]
 # On the recordings, the bands that hold *nothing of the machine* rank the clips perfectly, and
-# those that hold the machine don't. And it gets worse. A microphone's signal should have the
-# mean 0; a small offset, the same for all samples, can't be heard and says nothing about any
-# valve. How well does the offset alone rank the clips, by its distance from what is typical?
+# those that hold the machine don't. And it gets worse. A small offset, the same for all samples of
+# a clip, can't be heard and says nothing about any valve. How well does the offset alone rank the
+# clips, by its distance from what is typical?
 
 # %%
 offset, is_train = dataset.audio.mean(axis=1, dtype=np.float64), dataset.is_train
@@ -441,65 +420,52 @@ distance = np.abs(offset[~is_train] - np.median(offset[is_train]))
 print(f"offset: AUC {auc(y_test, distance):.2f}")
 
 # %% [markdown]
-# On the recordings that is nearly perfect, too. How the offset and the faint traces above 8 kHz
-# came to differ, nobody has written down; that the faulty valve was recorded on another
-# occasion may be enough. Whatever it was, it is a **leak**: the answer has found a way into the
-# data that has nothing to do with the question. On the next recordings it may be gone, and the
-# detector with it.
+# On the recordings that is nearly perfect, too. How they came to differ, nobody has written down;
+# that the faulty valve was recorded on another occasion may be enough. Whatever it was, it is a
+# **leak**: the answer has found a way into the data that has nothing to do with the question. On
+# the next recordings it may be gone, and the detector with it.
 #
 # A leak never raises an error. It raises the AUC. So ask of every good result: *from which part
 # of the data does it come, and could that part know?* From here on, 16 kHz only.
 #
 # ## Between full and diagonal: shrinkage
 #
-# The diagonal model pays for its safety: it ignores that neighbouring bands rise and fall
-# together. If band 40 is loud while 39 and 41 are quiet, that is odd, and it doesn't notice.
-# The full model could, but has too many unknowns. Between the two lies *shrinkage*: take the
-# full covariance matrix and pull it towards a round cloud, by a share that the data
-# themselves determine
+# The diagonal model ignores that neighbouring bands rise and fall together. The full one could
+# learn it, but has too many unknowns. *Shrinkage* lies between: take the full covariance matrix and
+# pull it towards a round cloud, by a share that the data themselves determine
 # ([Ledoit & Wolf 2004](https://doi.org/10.1016/S0047-259X(03)00096-4)). Few clips: pulled a
-# lot. Many clips: hardly at all.
-
-# %%
-whitening = ShrunkWhitening().fit(X_train)
-print(f"pulled towards round by {whitening.shrinkage_:.0%}")
-
-# %% [markdown]
+# lot. Many clips: hardly at all. The detectors of the later chapters use it.
+#
+# <details><summary>What such detectors do</summary>
+#
 # `ShrunkWhitening` turns and stretches the features so that the training clips form a round
-# cloud. In such a space the simplest ideas work well:
+# cloud. In such a space the simplest ideas can be used: a Gaussian mixture with *round* components;
+# the **Mahalanobis distance**, how far from the middle of the cloud; and **nearest neighbours**
+# (kNN), how far from the closest training clips.
 #
-# - a Gaussian mixture with *round* components;
-# - the **Mahalanobis distance**: how far from the middle of the cloud?
-# - **nearest neighbours** (kNN): how far from the closest training clips?
+# </details>
 #
-# Another way to have fewer unknowns is to keep only the first few principal components. We
-# compare all of them on the maximum over time, next to a baseline with three features of
-# a clip's *level*: RMS level, peak level and their difference, the *crest factor*.
+# Here they are on the maximum over time. The baseline in the first row hears three features of a
+# clip's *level*: RMS level, peak level and their difference, the *crest factor*.
 
 # %%
+print(f"pulled towards round by {ShrunkWhitening().fit(X_train).shrinkage_:.0%}")
 baseline = TwoSidedDetector().fit(level(dataset.train.audio))
 aucs = {"level": {"AUC": auc(y_test, anomaly_score(baseline, level(dataset.test.audio)))}}
 detectors = {
     "GMM, diagonal": GMMDetector(2, "diag", random_state=0),
     "GMM, full": GMMDetector(2, "full", random_state=0),
     "GMM, shrunk": GMMDetector(2, "shrunk", random_state=0),
-    "GMM on 5 components": make_pipeline(PCA(5), GMMDetector(2, random_state=0)),
     "Mahalanobis": MahalanobisDetector(),
     "3 nearest neighbours": KNNDetector(3),
 }
-
-# %% [markdown]
-# All are fitted to the same features, with the baseline in the first row:
-
-# %%
 for name, detector in detectors.items():
-    scores = anomaly_score(detector.fit(X_train), X_test)
-    aucs[name] = {"AUC": auc(y_test, scores)}
+    aucs[name] = {"AUC": auc(y_test, anomaly_score(detector.fit(X_train), X_test))}
 ResultTable(aucs, "Detectors on ten test clips", corner="detector", shade=(0.5, 1))
 
 # %% [markdown]
-# Once the feature keeps the click, the choice of the detector hardly matters on these ten
-# clips. Which one holds up on more clips, and on other faults, is a question for chapter 5.
+# All are perfect, and so is the level: these ten clips can't tell them apart. Which one holds up on
+# more clips and other faults, the later chapters ask.
 #
 # ## Decide
 #
@@ -520,10 +486,9 @@ ResultTable(
 # %% [markdown]
 # Count the false alarms among the five normal clips. On the recordings there are more than
 # the one in ten that was asked for. The ranking is perfect, and yet the *threshold* is too
-# strict. The reason: the model was fitted to the training clips, so they look more normal
-# to it than any new clip can, and a threshold taken from their scores is too low. **A
-# perfect AUC does not come with a good threshold.** Keep that in mind whenever a paper
-# reports an AUC alone.
+# strict: **a perfect AUC does not come with a good threshold.** The model was fitted to the
+# training clips, so they may look more normal to it than new ones do;
+# [chapter 5](05_evaluation.ipynb) puts that to the test.
 #
 # And the five clips of the beginning? This is the detector's order, from the most normal to
 # the least. Is it yours?
@@ -557,9 +522,8 @@ ResultTable(rows, "Three detectors to explore", corner="detector", shade=(0.5, 1
 
 # %% [markdown]
 # It opens with a detector that is not perfect. Drag the line, click on the axis or on a point of
-# the ROC curve, or use the arrow keys, and watch the alarms, the table and the curve. Can you find
-# a threshold that makes no mistake? Press a dot to hear its clip and to see its map. Then switch
-# to the maximum.
+# the ROC curve, or use the arrow keys. Can you find a threshold that makes no mistake? Press a dot
+# to hear its clip and to see its map. Then switch to the maximum.
 
 # %% tags=["listen", "nbval-ignore-output"]
 ThresholdExplorer(test, scores, maps, gain_db=18)
@@ -572,8 +536,8 @@ ThresholdExplorer(test, scores, maps, gain_db=18)
 #   p-value tells what guessing could do.
 # - Before trusting a model, count its unknowns: two full covariance matrices can't be
 #   estimated reliably from so few clips, even where the ranking happens to come out right.
-# - Shrinkage lets the data decide how much of a full covariance matrix to believe.
-# - EM finds a hill of the likelihood, not the highest, and the highest may be worthless.
+#   Shrinkage lets the data decide how much of them to believe.
+# - EM finds a hill of the likelihood, not always the highest, and the highest may be worthless.
 # - The maximum over time worked with every setting that we tried; the mean did not.
 # - A perfect AUC may come from a leak. Try the parts that can't know the answer.
 #

@@ -83,7 +83,8 @@ class TestMarking:
         )
         result, _ = Marking(tmp_path, terms, zygote).mark(one)
         assert result.told["1.1"] == "… … … x 31"
-        assert result.remarks == ["code cell 1 stops with OSError: c"]
+        said = 'code cell 1 stops with OSError: c (in line 3: `raise OSError("c")`)'
+        assert result.remarks == [said]
         assert len({terms.seed, terms.of_clips, terms.of_checks}) == 3
 
 
