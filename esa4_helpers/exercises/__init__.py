@@ -509,7 +509,7 @@ def compare(
 def as_numbers(
     answer: Any, what: str = "your result", *, truth: bool = False
 ) -> np.ndarray:
-    """Take an answer for what `numpy.asarray` makes of it, if that is numbers.
+    """Take an answer for what ``numpy.asarray`` makes of it, if that is numbers.
 
     Parameters
     ----------
