@@ -16,7 +16,6 @@ from scipy.spatial.distance import cdist
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from esa4_helpers import (
