@@ -28,6 +28,9 @@ VALUES = {
     "drawn": ("os.path.exists('plot.png')", True),
     "of_colab": ("files", []),
     "in_turn": ("sorted(pool.map(abs, [1, -2]))", [1, 2]),
+    "spawned": ("spawned", [1, 2]),
+    "queued": ("queued", 3),
+    "with_a_bar": ("with_a_bar", [1, 2]),
     "awaited": ("waited", 3),
     "imported": ("helper.a", 3),
 }
@@ -39,7 +42,13 @@ HARMLESS = (
     "import matplotlib\nmatplotlib.use('TkAgg')\nimport matplotlib.pyplot as plt\n"
     "plt.plot([1, 2]); plt.show(); plt.savefig('plot.png')",
     "import numba\n@numba.njit(cache=True)\ndef add(x): return x + 1\nadd(2)",
+    "import librosa\nlibrosa.effects.hpss(np.ones(4000))",
     "from multiprocessing import Pool\npool = Pool(2)",
+    "import multiprocessing as mp\nwith mp.get_context('spawn').Pool(2) as several:\n"
+    "    spawned = several.map(abs, [1, -2])\nqueue = mp.Queue()\n"
+    "one = mp.Process(target=queue.put, args=(3,))\none.start(); queued = queue.get()",
+    "from tqdm.contrib.concurrent import process_map\n"
+    "with_a_bar = process_map(abs, [1, -2], max_workers=2)",
     "import asyncio\nasync def three(): return 3\nwaited = await three()",
     "%%writefile helper.py\na = 3\n",
     "%%time\nimport helper, shutil; shutil.copy('mine', 'copy')",
@@ -94,6 +103,7 @@ class TestASubmission:
             (
                 "PermissionError",
                 "OSError: [Errno 18]",
+                "OSError: [Errno 38]",
                 "ModuleNotFoundError: No module named 'esa4_helpers.e",
             )
             + (
