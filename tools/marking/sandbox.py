@@ -247,7 +247,7 @@ class Submission:
             return ChildProcessError(f"started more than {MOST_THREADS} threads")
         try:
             used = disk_used(self.pid, self.own)
-        except (PermissionError, OverflowError):
+        except (PermissionError, OverflowError, RecursionError):
             return ChildProcessError("hides what it keeps on the disk")
         if used > self.limits.disk:
             return ChildProcessError(
