@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,13 @@ import numpy as np
 import pytest
 from marking import sandbox
 from marking.marks import Terms, judge
-from marking.sandbox import Ended, Limits, Submission, missing_protection
+from marking.sandbox import (
+    Ended,
+    Limits,
+    Submission,
+    disk_used,
+    missing_protection,
+)
 from submissions import ROOT, SEED, SOURCES
 
 from esa4_helpers.exercises import questions
@@ -145,6 +153,17 @@ def test_what_takes_too_much_is_ended(zygote, name):
     with Submission(zygote, limits) as one, pytest.raises(Ended, match=told):
         one.run([code], {})
     assert not one.folder.exists()
+
+
+def test_what_was_written_counts_wherever_it_is_moved(tmp_path):
+    (tmp_path / "seen").mkdir()
+    code = "open('unseen', 'wb').write(bytes(2**22)); print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=tmp_path, stdin=-1, stdout=-1
+    ) as one:
+        one.stdout.readline()
+        assert disk_used(one.pid, tmp_path / "seen") >= 2**22
+        one.kill()
 
 
 def test_memory_is_limited(zygote):
