@@ -12,7 +12,7 @@ import numpy as np
 LIBC = ctypes.CDLL(None, use_errno=True)
 def refused(answer):
     if answer == -1:
-        raise PermissionError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 """
 FILES = {
     "open": "open({secret!r}).read()",
@@ -79,7 +79,14 @@ OTHERS = {
     "names": "socket.gethostbyname('localhost')",
     "memory without a file": "refused(LIBC.memfd_create(b'x', 0))",
     "shared and anonymous": "import mmap\nmmap.mmap(-1, 2**20)",
+    "a stack without end": "LIBC.mmap.restype = ctypes.c_ssize_t\nrefused(LIBC.mmap(None, ctypes.c_size_t(2**32), 3, 0x122, -1, None))",
     "System V": "refused(LIBC.shmget(0, 2**20, 0o1600))",
+    "memory of another": "refused(LIBC.shmat(2**30, None, 0))",
+    "end of it": "refused(LIBC.shmctl(2**30, 0, None))",
+    "semaphore of another": "refused(LIBC.semctl(2**30, 0, 0))",
+    "queue of another": "refused(LIBC.mq_unlink(b'/x'))",
+    "lease": "import fcntl\nfcntl.fcntl(os.open(np.__file__, 0), fcntl.F_SETLEASE, fcntl.F_RDLCK)",
+    "flags of a file": "import fcntl\nflags = fcntl.ioctl(os.open(np.__file__, 0), 0x80086601, bytes(8))",
     "io_uring": "refused(LIBC.syscall(425, 8, None))",
     "namespaces": "refused(LIBC.unshare(0x10000000))",
 }

@@ -6,6 +6,7 @@ import os
 import time
 
 import pytest
+from marking import crew
 from marking.crew import each
 
 # Tests have threads; marking has none when it forks.
@@ -34,3 +35,19 @@ def test_helpers_are_gone_when_nobody_waits_any_more():
     running.close()
     with pytest.raises(ProcessLookupError):
         os.kill(helper, 0)
+
+
+def test_what_computes_without_end_costs_one_and_ends_what_it_began(
+    monkeypatch, tmp_path
+):
+    def work(number: int) -> int:
+        try:
+            while number == 2:
+                pass
+        finally:
+            (tmp_path / str(number)).touch()
+        return number
+
+    monkeypatch.setattr(crew, "SECONDS", 0.2)
+    assert dict(each(work, [1, 2, 3], 1)) == {1: 1, 2: None, 3: 3}
+    assert (tmp_path / "2").exists()

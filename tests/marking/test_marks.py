@@ -36,12 +36,12 @@ class TestMarking:
     def test_a_cell_and_a_call_that_loop_cost_only_their_share(self, tmp_path, zygote):
         one = hand_in(tmp_path, of_cells(*LOOPS))
         terms = Terms(SEED, Limits(300, share=1 / 300))
-        result, too_long = Marking(tmp_path, terms, zygote).mark(one)
+        result, disturbed = Marking(tmp_path, terms, zygote).mark(one)
         cell, call = result.remarks[0], result.remarks[-1]
         assert cell.startswith("code cell 3 stops with TimeoutError: stopped after 1 s")
         assert call.startswith("1.1: your function stops with TimeoutError")
         assert result.points == dict.fromkeys(questions(1), 0) | {"1.2": 2}
-        assert too_long
+        assert disturbed
 
     def test_a_name_that_is_used_again_costs_nothing(self, tmp_path, zygote):
         one = hand_in(tmp_path, solved(1, "margin, duration, rms_level = 0, 1, None"))
@@ -126,6 +126,23 @@ class TestMarkAll:
         assert calls == ["ada__a", "ada__b", "bo", "cy", "bo"]
         mark_all(found, folder, Terms(SEED), Store(tmp_path / "results"), 2)
         assert len(calls) == 5
+
+    def test_tries_once_more_alone_what_got_lost(
+        self, folder, tmp_path, calls, monkeypatch
+    ):
+        lost = ["cy"]
+        monkeypatch.setattr(
+            marks.crew,
+            "each",
+            lambda f, items, _: (
+                (one, None if one.path.stem in lost and not lost.clear() else f(one))
+                for one in items
+            ),
+        )
+        store = Store(tmp_path / "results")
+        mark_all(self.found(folder), folder, Terms(SEED), store, 2)
+        assert sorted(calls) == ["ada__a", "ada__b", "bo", "bo", "cy"]
+        assert store.results["cy.ipynb"].remarks == []
 
     def test_marks_again_only_what_has_changed(self, folder, tmp_path, calls):
         store = Store(tmp_path / "results")

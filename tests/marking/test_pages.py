@@ -80,12 +80,18 @@ class TestPageNames:
             "ß",
             "ss",
         ]
-        keys += ["x" * 300, "x" * 299 + "y", "\n", "..", "", "con|"]
+        keys += ["x" * 300, "x" * 299 + "y", "\n", "..", "", "con|", "aux.ipynb", "Con"]
         names = page_names(keys)
         plain = [name.casefold() for name in names.values()]
         assert len(set(plain)) == len(keys)
         assert all(len(name.encode()) < 200 for name in plain)
         assert not any(set(name) & set("/\\\n?*|") for name in plain)
+        assert not {name.split(".")[0] for name in plain} & {"con", "aux"}
+
+    def test_of_others_can_not_be_taken(self):
+        (name,) = page_names(["bo/a?.ipynb"]).values()
+        taken = name.removesuffix(".html")
+        assert len(set(page_names(["bo/a?.ipynb", taken]).values())) == 2
 
     def test_do_not_depend_on_the_order(self):
         keys = ["a/b", "A/b", "c"]
@@ -94,13 +100,24 @@ class TestPageNames:
 
 class TestResults:
     def test_hold_no_formula_and_no_control_character(self, tmp_path):
-        evil = ["=HYPERLINK(1)", "+1", "-1", "@a", "\t=1", " =1", "a\x00\r\nb", "a,b"]
+        evil = [
+            "=HYPERLINK(1)",
+            "+1",
+            "-1",
+            "@a",
+            "\t=1",
+            "\uff1d1",
+            "a\x00\r\nb",
+            "a,b",
+        ]
         results = [Grade(f"{i}", name, remarks=[name]) for i, name in enumerate(evil)]
         write_results(results, tmp_path)
         with (tmp_path / "grades.csv").open(encoding="utf-8", newline="") as stream:
             _, *rows = csv.reader(stream)
         cells = [cell for row in rows for cell in row]
-        assert not any(cell.lstrip()[:1] in tuple("=+-@") for cell in cells if cell)
+        assert not any(
+            cell.lstrip()[:1] in tuple("=+-@\uff1d") for cell in cells if cell
+        )
         assert rows[6][0] == rows[6][-1] == "a   b"
 
     def test_of_an_earlier_round_do_not_stay(self, tmp_path):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import os
+import subprocess
 import zipfile
 from pathlib import Path
 
@@ -42,6 +44,20 @@ class TestFiles:
             HandedIn("cy", tmp_path / "cy.ipynb"),
             HandedIn("dee", tmp_path / "dee"),
         ]
+
+    def test_lie_no_deeper_than_anybody_needs(self, tmp_path):
+        os.makedirs(tmp_path / "ada" / ("d/" * 20))
+        (tmp_path / "ada" / ("d/" * 20) / "x.ipynb").write_text("x")
+        with contextlib.chdir(tmp_path):
+            for part in ["bo"] + 1400 * ["d"]:
+                os.mkdir(part)
+                os.chdir(part)
+            Path("x.ipynb").write_text("x")
+        assert [(one.student, one.path.name) for one in find_submissions(tmp_path)] == [
+            ("ada", "x.ipynb"),
+            ("bo", "bo"),
+        ]
+        subprocess.run(["rm", "-rf", tmp_path / "bo"], check=True)
 
     def test_may_hold_cells_of_any_form(self, tmp_path):
         file = tmp_path / "odd.ipynb"

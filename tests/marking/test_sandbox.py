@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,13 @@ import numpy as np
 import pytest
 from marking import sandbox
 from marking.marks import Terms, judge
-from marking.sandbox import Ended, Limits, Submission, missing_protection
+from marking.sandbox import (
+    Ended,
+    Limits,
+    Submission,
+    disk_used,
+    missing_protection,
+)
 from submissions import ROOT, SEED, SOURCES
 
 from esa4_helpers.exercises import questions
@@ -28,6 +36,9 @@ VALUES = {
     "drawn": ("os.path.exists('plot.png')", True),
     "of_colab": ("files", []),
     "in_turn": ("sorted(pool.map(abs, [1, -2]))", [1, 2]),
+    "spawned": ("spawned", [1, 2]),
+    "queued": ("queued", 3),
+    "with_a_bar": ("with_a_bar", [1, 2]),
     "awaited": ("waited", 3),
     "imported": ("helper.a", 3),
 }
@@ -39,7 +50,13 @@ HARMLESS = (
     "import matplotlib\nmatplotlib.use('TkAgg')\nimport matplotlib.pyplot as plt\n"
     "plt.plot([1, 2]); plt.show(); plt.savefig('plot.png')",
     "import numba\n@numba.njit(cache=True)\ndef add(x): return x + 1\nadd(2)",
+    "import librosa\nlibrosa.effects.hpss(np.ones(4000))",
     "from multiprocessing import Pool\npool = Pool(2)",
+    "import multiprocessing as mp\nwith mp.get_context('spawn').Pool(2) as several:\n"
+    "    spawned = several.map(abs, [1, -2])\nqueue = mp.Queue()\n"
+    "one = mp.Process(target=queue.put, args=(3,))\none.start(); queued = queue.get()",
+    "from tqdm.contrib.concurrent import process_map\n"
+    "with_a_bar = process_map(abs, [1, -2], max_workers=2)",
     "import asyncio\nasync def three(): return 3\nwaited = await three()",
     "%%writefile helper.py\na = 3\n",
     "%%time\nimport helper, shutil; shutil.copy('mine', 'copy')",
@@ -94,6 +111,7 @@ class TestASubmission:
             (
                 "PermissionError",
                 "OSError: [Errno 18]",
+                "OSError: [Errno 38]",
                 "ModuleNotFoundError: No module named 'esa4_helpers.e",
             )
             + (
@@ -135,6 +153,17 @@ def test_what_takes_too_much_is_ended(zygote, name):
     with Submission(zygote, limits) as one, pytest.raises(Ended, match=told):
         one.run([code], {})
     assert not one.folder.exists()
+
+
+def test_what_was_written_counts_wherever_it_is_moved(tmp_path):
+    (tmp_path / "seen").mkdir()
+    code = "open('unseen', 'wb').write(bytes(2**22)); print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=tmp_path, stdin=-1, stdout=-1
+    ) as one:
+        one.stdout.readline()
+        assert disk_used(one.pid, tmp_path / "seen") >= 2**22
+        one.kill()
 
 
 def test_memory_is_limited(zygote):

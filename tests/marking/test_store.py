@@ -105,3 +105,10 @@ def test_results_are_kept_within_bounds():
         "a", long, told={"1.1": long}, remarks=[long] * 999, code=[long] * 9
     )
     assert len(str(result.tidied())) < 300_000
+
+
+def test_names_that_only_look_alike_stay_apart():
+    names = ["n l", "n\nl", "n\rl", "n\u200bl", "n\udcffl"]
+    tidy = [Result("x", name).tidied().student for name in names]
+    assert len(set(tidy)) == len(names)
+    assert all(name.isprintable() for name in tidy)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import resource
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -19,8 +20,9 @@ from marking.landlock import LIBC
 Item = TypeVar("Item")
 FORK = multiprocessing.get_context("fork")
 PARENT_DIES = 1
-# Far more than checks need; who makes them compute without end gets no further.
-SECONDS, MEMORY = 900, 4 * 2**30
+# Far more than checks need; who makes them compute without end gets no further. A
+# helper has some seconds more to end what it has begun.
+SECONDS, GRACE, MEMORY = 300, 30, 4 * 2**30
 
 
 @dataclass
@@ -79,9 +81,11 @@ def _work(
     other_end.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGPROF, lambda *_: sys.exit())
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     while True:
         item = connection.recv()
-        until = int(time.process_time()) + SECONDS
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)
+        until = int(time.process_time() + SECONDS + GRACE)
         resource.setrlimit(resource.RLIMIT_CPU, (until, resource.RLIM_INFINITY))
         connection.send(work(item))

@@ -35,7 +35,7 @@ SMALLEST = 5
 LEAST_SHARED = 10
 # What a submission can make the grader read.
 MOST_CODE = 100_000
-MAGIC = re.compile(r"^\s*[%!].*$", re.MULTILINE)
+MAGIC = re.compile(r"^[ \t]*[%!].*$", re.MULTILINE)
 SKIPPED = {"annotation", "returns", "type_comment", "ctx", "type_params", "asname"}
 # Where a name that was chosen is a text and no node.
 CHOSEN = (ast.FunctionDef, ast.ClassDef, ast.ExceptHandler, ast.arg)

@@ -74,26 +74,27 @@ class Marking:
     zygote: Zygote
 
     def mark(self, one: HandedIn) -> tuple[Result, bool]:
-        """Mark one file; tell, too, whether something took too long.
+        """Mark one file; tell, too, whether others may have been in its way.
 
         Whatever it does ends up in the result.
         """
         start = time.monotonic()
         result = new_result(one, self.folder)
-        too_long = False
+        disturbed = False
         try:
             self._fill(result, one)
         except (Unmarkable, ChildProcessError) as reason:
             result.remarks.append(str(reason))
         except Ended as end:
             result.remarks.append(str(end))
-            too_long = isinstance(end.reason, TimeoutError)
+            disturbed = True
         except Exception as error:
             result.remarks.append(f"can't be marked: {type(error).__name__}: {error}")
-        too_long = too_long or any("TimeoutError" in text for text in result.remarks)
+            disturbed = True
+        disturbed = disturbed or any("TimeoutError" in text for text in result.remarks)
         result.seconds = round(time.monotonic() - start, 2)
         result.digest = digest_of(one, self.folder, result.sheet, self.terms)
-        return self._without_seeds(result.tidied()), too_long
+        return self._without_seeds(result.tidied()), disturbed
 
     def _fill(self, result: Result, one: HandedIn) -> None:
         cells, metadata = read_cells(one.path)
@@ -140,12 +141,12 @@ def mark_all(
         again = []
         for one, outcome in _in_turn(mark, todo, jobs, "marking"):
             zygote.demand_alive()
-            result, too_long = outcome or (_lost(one, folder, terms), False)
-            # It may have been in the way of others, or they in its.
-            if too_long:
+            # What took too long, or ended, may have been in the way of others, or they
+            # in its: of memory, say.
+            if outcome is None or outcome[1]:
                 again.append(one)
             else:
-                store.append(result)
+                store.append(outcome[0])
         for one, outcome in _in_turn(mark, again, 1, "once more"):
             zygote.demand_alive()
             store.append(outcome[0] if outcome else _lost(one, folder, terms))
@@ -292,8 +293,8 @@ def lay_beside(one: HandedIn, folder: Path, own: Path) -> None:
 
 
 def _enter(result: Result, question: Question, told: str | None) -> None:
-    result.told[question.id] = told or "right"
-    result.points[question.id] = 0 if told else question.points
+    result.told[question.id] = "right" if told is None else told
+    result.points[question.id] = question.points if told is None else 0
     if told and told.startswith("your function stops"):
         result.remarks.append(f"{question.id}: {told}")
 

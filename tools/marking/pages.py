@@ -19,6 +19,8 @@ from marking.store import printable
 
 # In bytes, so that all file systems can hold it with an ending.
 LONGEST_NAME = 150
+# Windows takes these for devices, whatever stands behind a dot.
+RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(?![^. ])")
 
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
@@ -50,14 +52,15 @@ def page_names(keys: list[str]) -> dict[str, str]:
     return {
         key: f"{name}.html"
         if alike[name.casefold()] == 1 and name == key.replace("/", "__")
-        else f"{name}.{hashlib.sha256(key.encode()).hexdigest()[:10]}.html"
+        # No plain name holds a tilde, so none can pass for one that is told apart so.
+        else f"{name}~{hashlib.sha256(key.encode()).hexdigest()[:16]}.html"
         for key, name in plain.items()
     }
 
 
 def _plain(key: str) -> str:
     name = unicodedata.normalize("NFC", key.replace("/", "__"))
-    name = re.sub(r"[^\w .,()+@=-]", "_", name)
+    name = RESERVED.sub(r"_\1", re.sub(r"[^\w .,()+@=-]", "_", name), count=1)
     return name.encode()[:LONGEST_NAME].decode(errors="ignore").strip(" .")
 
 
@@ -82,7 +85,9 @@ def write_table(results: list[Grade], file: Path) -> None:
 def cell(text: str) -> str:
     """Text that no spreadsheet takes for a formula."""
     text = printable(text)
-    return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@")) else text
+    # Some programs take the wide forms of these signs for the plain ones.
+    begins = unicodedata.normalize("NFKC", text).lstrip()[:1]
+    return f"'{text}" if begins in tuple("=+-@") else text
 
 
 def write_page(result: Grade, file: Path) -> None:

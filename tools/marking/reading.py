@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
+import os
 import re
 import zipfile
 from collections import Counter
@@ -16,6 +18,8 @@ from esa4_helpers.exercises import SHEETS
 
 EXERCISES = Path(__file__).resolve().parents[2] / "exercises"
 LARGEST_FILE = 100 * 2**20
+# Folders within folders, as many as nobody needs.
+DEEPEST = 30
 
 
 class Unmarkable(Exception):
@@ -44,7 +48,7 @@ class HandedIn:
 def find_submissions(folder: Path) -> list[HandedIn]:
     """Students and their files: student/file, student__file or student.ipynb."""
     found = []
-    paths = sorted(folder.rglob("*"))
+    paths = inside(folder)
     with_notebook = {p.relative_to(folder).parts[0] for p in paths if is_notebook(p)}
     for path in paths:
         parts = path.relative_to(folder).parts
@@ -52,7 +56,7 @@ def find_submissions(folder: Path) -> list[HandedIn]:
             continue
         if path.is_dir() and not path.is_symlink():
             # A folder without a file is a student who handed in nothing.
-            if len(parts) == 1 and not any(p.is_file() for p in path.rglob("*")):
+            if len(parts) == 1 and not any(p.is_file() for p in inside(path)):
                 found.append(HandedIn(path.name, path))
             continue
         if len(parts) > 1 and not is_notebook(path) and parts[0] in with_notebook:
@@ -60,6 +64,17 @@ def find_submissions(folder: Path) -> list[HandedIn]:
         student = parts[0] if len(parts) > 1 else path.stem.split("__")[0]
         found.append(HandedIn(student, path))
     return found
+
+
+def inside(folder: Path, deepest: int = DEEPEST) -> list[Path]:
+    """What lies in a folder and those within it; links lead nowhere."""
+    found = []
+    with contextlib.suppress(PermissionError), os.scandir(folder) as entries:
+        for entry in entries:
+            found.append(Path(entry.path))
+            if deepest and entry.is_dir(follow_symlinks=False):
+                found += inside(found[-1], deepest - 1)
+    return sorted(found)
 
 
 def is_notebook(path: Path) -> bool:
@@ -74,7 +89,7 @@ def beside(path: Path, folder: Path) -> list[Path]:
         return []
     return [
         other
-        for other in sorted((folder / own).rglob("*"))
+        for other in inside(folder / own)
         if other != path and not is_notebook(other)
         if other.is_file() and not other.is_symlink()
     ]

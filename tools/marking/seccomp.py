@@ -37,6 +37,16 @@ REFUSED = {
     "msgget": (68, 186),
     "semget": (64, 190),
     "mq_open": (240, 180),
+    # What other programs of the same user share, known by a number or a name.
+    "shmat": (30, 196),
+    "shmctl": (31, 195),
+    "msgsnd": (69, 189),
+    "msgrcv": (70, 188),
+    "msgctl": (71, 187),
+    "semop": (65, 193),
+    "semtimedop": (220, 192),
+    "semctl": (66, 191),
+    "mq_unlink": (241, 181),
     "add_key": (248, 217),
     "request_key": (249, 218),
     "keyctl": (250, 219),
@@ -86,6 +96,8 @@ KILL, TGKILL = (62, 129), (234, 131)
 FIRST_COMMON = 424
 COMMON = (436, 437, 439, 441, 449)  # close_range openat2 faccessat2 epoll_pwait2 futex
 ONLY_X32 = 0x40000000
+# Is it a terminal and how large, how much is there to read, and don't wait or inherit.
+HARMLESS_IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 
 LOAD, AND, EQUAL, AT_LEAST, ANY_OF, RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06
 ALLOW, KILL_PROCESS, ANSWER = 0x7FFF0000, 0x80000000, 0x00050000
@@ -132,11 +144,20 @@ def _filter() -> list[Step]:
     steps += [
         # A new thread is a clone that shares its process; anything else is refused.
         *_when(CLONE, [_argument(0), (ANY_OF, 1, 0, 0x10000), (RETURN, 0, 0, REFUSE)]),
-        # Memory that is shared and has no file (0x21) counts in no limit.
-        *_when(MMAP, [_argument(3), (AND, 0, 0, 0x21), *_refuse(0x21)]),
-        # Who gets the signals of a file: that would be a way to send some.
-        *_when(FCNTL, [_argument(1), *_refuse(8, 10, 15)]),
-        *_when(IOCTL, [_argument(1), *_refuse(0x8901, 0x8902)]),
+        # Memory that is shared and has no file (0x21), or grows like a stack (0x100),
+        # counts in no limit.
+        *_when(
+            MMAP,
+            [
+                *(_argument(3), (ANY_OF, 0, 1, 0x100), (RETURN, 0, 0, REFUSE)),
+                *((AND, 0, 0, 0x21), *_refuse(0x21)),
+            ],
+        ),
+        # Who gets the signals of a file: that would be a way to send some. And a lease
+        # (1024) makes others wait who open the same library.
+        *_when(FCNTL, [_argument(1), *_refuse(8, 10, 15, 1024)]),
+        # A file that may only be read has flags that its owner could set.
+        *_when(IOCTL, [_argument(1), *_refuse_all_but(*HARMLESS_IOCTLS)]),
         # Limits may be read, not set: both halves of the address are zero.
         *_when(
             PRLIMIT,
@@ -165,3 +186,8 @@ def _argument(position: int) -> Step:
 
 def _refuse(*values: int) -> list[Step]:
     return [s for v in values for s in ((EQUAL, 0, 1, v), (RETURN, 0, 0, REFUSE))]
+
+
+def _refuse_all_but(*values: int) -> list[Step]:
+    known = [(EQUAL, len(values) - i, 0, value) for i, value in enumerate(values)]
+    return [*known, (RETURN, 0, 0, REFUSE)]

@@ -62,7 +62,7 @@ class Result:
             code.append(printable(cell[:room], keep="\n\t"))
             room -= len(code[-1])
         tidy = {
-            "student": printable(self.student)[:LONGEST_TEXT],
+            "student": _told_apart(self.student)[:LONGEST_TEXT],
             "told": {id: without_paths(text) for id, text in self.told.items()},
             "remarks": [without_paths(text) for text in self.remarks[:MOST_REMARKS]],
             "code": code,
@@ -80,6 +80,11 @@ def printable(text: str, keep: str = "") -> str:
     """Text that any file and any page can hold."""
     text = text.encode("utf-8", "backslashreplace").decode()
     return "".join(c if c.isprintable() or c in keep else " " for c in text)
+
+
+def _told_apart(name: str) -> str:
+    """A printable name; of two that look alike without it, each keeps its own."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
 
 
 def without_paths(text: str) -> str:

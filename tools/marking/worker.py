@@ -14,7 +14,6 @@ import json
 import os
 import signal
 import sys
-import threading
 import types
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -120,9 +119,8 @@ def stand_in_for_the_checks(clips: Path) -> Answers:
 def quieten(plots: Any) -> None:
     """Let what works in a browser or in Colab only do nothing."""
     import concurrent.futures
-    import multiprocessing.dummy
-    import multiprocessing.pool
-    import multiprocessing.synchronize
+    import multiprocessing
+    from multiprocessing import context, dummy
 
     import matplotlib
 
@@ -133,9 +131,12 @@ def quieten(plots: Any) -> None:
     for name in ("", ".drive", ".files", ".output", ".userdata", ".widgets"):
         sys.modules[f"google.colab{name}"] = MagicMock()
     # Threads do the work of processes, which a submission can't start.
-    multiprocessing.synchronize.Lock = lambda **_: threading.Lock()
-    multiprocessing.Pool = multiprocessing.pool.ThreadPool
-    multiprocessing.Process = multiprocessing.dummy.Process
+    kinds = (context.ForkContext, context.SpawnContext, context.ForkServerContext)
+    for name in dummy.__all__:
+        in_threads = getattr(dummy, name)
+        setattr(multiprocessing, name, in_threads)
+        for kind in kinds:
+            setattr(kind, name, staticmethod(in_threads))
     concurrent.futures.ProcessPoolExecutor = concurrent.futures.ThreadPoolExecutor
 
 

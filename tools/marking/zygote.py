@@ -63,7 +63,7 @@ def warm_up() -> None:
     import librosa
     import matplotlib.pyplot as plt
     import numpy as np
-    from numba.core.caching import IndexDataCacheFile
+    from numba.core.caching import Cache
 
     from esa4_helpers import log_mel_spectrogram
 
@@ -76,7 +76,7 @@ def warm_up() -> None:
     plt.ioff()
     mimetypes.init()
     # What numba compiles for one submission is never kept for another.
-    IndexDataCacheFile.save = lambda *_: None
+    Cache.save_overload = lambda *_: None
 
 
 def serve(control: socket.socket, folder: Path) -> None:
