@@ -180,6 +180,7 @@ class TestCommand:
             ([".", "--results", "./inside"], "can't lie in the folder"),
             ([".", "--seed", "-1"], "seed must be 0 or more"),
             ([".", "--time-limit", "0"], "--time-limit must be above 0, got 0"),
+            ([".", "--time-limit", "nan"], "--time-limit must be above 0, got nan"),
             ([".", "--jobs", "0"], "--jobs must be above 0"),
             ([".", "--memory-limit", "-2"], "--memory-limit must be above 0, got -2"),
         ],
@@ -202,6 +203,21 @@ class TestCommand:
         with pytest.raises(SystemExit, match=r"deadlines\.toml: no time zone"):
             main([str(tmp_path), "--results", str(tmp_path.parent / "results")])
         assert not (tmp_path.parent / "results").exists()
+
+    def test_says_which_file_is_in_the_way(self, tmp_path):
+        (tmp_path / "in").mkdir()
+        (tmp_path / "results").write_text("mine")
+        with pytest.raises(SystemExit, match=r"results can't be read or written: File"):
+            main([str(tmp_path / "in"), "--results", str(tmp_path / "results")])
+
+    @pytest.mark.parametrize(("value", "is_on"), [("0", False), ("1", True)])
+    def test_a_switch_that_is_0_is_off(self, value, is_on):
+        switches = [f"PSEUDONYMS={value}", f"UNSAFE={value}"]
+        command = ["make", "-n", "grade", "SUBMISSIONS=x", *switches]
+        said = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout
+        assert ("--pseudonyms" in said) == ("--unsafe" in said) == is_on
 
     def test_ends_where_nothing_keeps_submissions_apart(self, tmp_path, monkeypatch):
         monkeypatch.setattr(

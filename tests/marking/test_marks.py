@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from unittest.mock import MagicMock
 
@@ -27,7 +28,7 @@ CHECK = "from esa4_helpers.exercises import check\n"
 
 def hand_in(folder: Path, text: str, name: str = "ada__sheet1.ipynb") -> HandedIn:
     file = folder / name
-    file.parent.mkdir(exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
     return HandedIn("ada", file)
 
@@ -42,6 +43,18 @@ class TestMarking:
         assert call.startswith("1.1: your function stops with TimeoutError")
         assert result.points == dict.fromkeys(questions(1), 0) | {"1.2": 2}
         assert too_long
+
+    def test_a_full_disk_costs_nobody_a_point(self, tmp_path, monkeypatch):
+        def full(*_: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        one = hand_in(tmp_path / "in", of_cells('check("1.1", 0)'))
+        monkeypatch.setattr(marks, "Zygote", MagicMock())
+        monkeypatch.setattr(marks, "keep_clips", full)
+        store = Store(tmp_path / "results")
+        with pytest.raises(OSError, match="No space left"):
+            mark_all([one], tmp_path / "in", Terms(SEED), store, 1)
+        assert not store.results
 
     def test_a_name_that_is_used_again_costs_nothing(self, tmp_path, zygote):
         one = hand_in(tmp_path, solved(1, "margin, duration, rms_level = 0, 1, None"))

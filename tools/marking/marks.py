@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import hashlib
 import os
@@ -40,6 +41,8 @@ OWN_CODE = [
     for name in ("marks", "reading", "wire", "worker")
 ]
 LARGEST_BESIDE = 256 * 2**20
+# What the computer lacks is no fault of who handed in, and no reason for 0 points.
+SHORTAGES = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EROFS}
 
 
 @dataclass(frozen=True)
@@ -73,10 +76,10 @@ class Marking:
     terms: Terms
     zygote: Zygote
 
-    def mark(self, one: HandedIn) -> tuple[Result, bool]:
+    def mark(self, one: HandedIn) -> tuple[Result, bool] | OSError:
         """Mark one file; tell, too, whether something took too long.
 
-        Whatever it does ends up in the result.
+        Whatever it does ends up in the result. What the computer lacks gives none.
         """
         start = time.monotonic()
         result = new_result(one, self.folder)
@@ -89,6 +92,8 @@ class Marking:
             result.remarks.append(str(end))
             too_long = isinstance(end.reason, TimeoutError)
         except Exception as error:
+            if isinstance(error, OSError) and error.errno in SHORTAGES:
+                return error
             result.remarks.append(f"can't be marked: {type(error).__name__}: {error}")
         too_long = too_long or any("TimeoutError" in text for text in result.remarks)
         result.seconds = round(time.monotonic() - start, 2)
@@ -155,10 +160,15 @@ def _in_turn(
 ) -> Iterator[tuple[HandedIn, Any]]:
     """What comes of each, with a bar that moves when one is finished."""
     if not many:
-        return iter(())
+        return
     # Its thread would be in the way of processes that are forked.
     tqdm.monitor_interval = 0
-    return iter(tqdm(crew.each(mark, many, jobs), title, len(many), disable=None))
+    for one, outcome in tqdm(
+        crew.each(mark, many, jobs), title, len(many), disable=None
+    ):
+        if isinstance(outcome, OSError):
+            raise outcome
+        yield one, outcome
 
 
 def new_result(one: HandedIn, folder: Path) -> Result:
