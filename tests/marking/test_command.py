@@ -11,6 +11,7 @@ import time
 import zipfile
 from fnmatch import fnmatch
 from pathlib import Path
+from shutil import copytree, ignore_patterns
 
 import pytest
 from marking.__main__ import CLEANED, GRADES, changes, main, parse
@@ -326,6 +327,15 @@ class TestADownload:
         page = next((marked / "feedback").glob("Ada*")).read_text(encoding="utf-8")
         assert f"{ALL - 0.5} of {ALL} points" in page
         assert "&lt;b&gt;" in page
+
+    def test_says_whose_files_are_gone(self, marked, tmp_path, capsys):
+        copytree(marked, tmp_path / "results", ignore=ignore_patterns("manual*"))
+        folder = tmp_path / "in"
+        folder.mkdir()
+        main([str(folder), "--results", str(tmp_path / "results")])
+        said = capsys.readouterr().out
+        assert "No longer handed in: 2 files with a result, such as Ada L_101" in said
+        assert not list((tmp_path / "results" / "feedback").iterdir())
 
     def test_can_be_for_one_student_and_without_names(self, marked):
         rows = self.mark(marked, "--only", "ada lovelace", "--pseudonyms")

@@ -131,7 +131,7 @@ def mark(options: argparse.Namespace, deadlines: Deadlines) -> None:
         signal.signal(signal.SIGTERM, usual)
     results = reported(taken.handed, taken.folder, store, chosen, terms)
     said = write_all(results, taken, options.results)
-    for line in [*said, *changes(before, results)]:
+    for line in [*said, *changes(before, results), *gone(before, taken)]:
         print(line)
     print(f"{len(results)} files marked with the clips of seed {terms.seed}.")
     print(f"Table: {options.results / 'grades.csv'}")
@@ -164,6 +164,17 @@ def changes(before: Mapping[str, Result], results: list[Result]) -> list[str]:
                 key = printable(result.key)
                 lines.append(f"Changed: {key}, {id}: {was} -> {now}")
     return lines
+
+
+def gone(before: Mapping[str, Result], taken: TakenIn) -> list[str]:
+    """Say how many have a result, and no file any more."""
+    missing = [printable(key) for key in before.keys() - map(taken.key, taken.handed)]
+    if not missing:
+        return []
+    return [
+        f"No longer handed in: {len(missing)} files with a result, such as "
+        f"{min(missing)}. Their results are kept, but are in no table"
+    ]
 
 
 if __name__ == "__main__":
