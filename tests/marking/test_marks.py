@@ -176,6 +176,17 @@ class TestMarkAll:
         assert store.results["bo.ipynb"].remarks == []
 
 
+@pytest.mark.parametrize(
+    ("cell", "loaded"), [("import tensorflow as tf", ["tensorflow"]), ("x = 1", [])]
+)
+def test_what_is_slow_to_load_is_loaded_once_if_anybody_uses_it(tmp_path, cell, loaded):
+    found = [
+        hand_in(tmp_path, of_cells(text), f"{text[0]}.ipynb") for text in ("y", cell)
+    ]
+    gone = HandedIn("bo", tmp_path / "gone")
+    assert marks._slow_libraries([gone, *found]) == loaded
+
+
 def test_a_result_depends_on_its_own_checks_and_no_others(tmp_path, monkeypatch):
     for name in ("sheet1.py", "sheet10.py", "sheet2.py", "gmm.py"):
         (tmp_path / name).write_text("1")

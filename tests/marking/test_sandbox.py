@@ -30,6 +30,7 @@ VALUES = {
     "in_turn": ("sorted(pool.map(abs, [1, -2]))", [1, 2]),
     "awaited": ("waited", 3),
     "imported": ("helper.a", 3),
+    "loaded_before": ("'tabnanny' in __import__('sys').modules", True),
 }
 # As honest notebooks do.
 HARMLESS = (

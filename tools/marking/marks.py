@@ -25,6 +25,7 @@ from esa4_helpers.exercises import Question, exercise_clips, explain
 from marking import crew
 from marking.reading import (
     EXERCISES,
+    LARGEST_FILE,
     HandedIn,
     Unmarkable,
     beside,
@@ -139,7 +140,7 @@ def mark_all(
     todo = [one for one in found if not _is_known(one, folder, terms, store)]
     if not todo:
         return
-    with Zygote() as zygote:
+    with Zygote(*_slow_libraries(todo)) as zygote:
         mark = Marking(folder, terms, zygote).mark
         again = []
         for one, outcome in _in_turn(mark, todo, jobs, "marking"):
@@ -153,6 +154,16 @@ def mark_all(
         for one, outcome in _in_turn(mark, again, 1, "once more"):
             zygote.demand_alive()
             store.append(outcome[0] if outcome else _lost(one, folder, terms))
+
+
+def _slow_libraries(todo: Iterable[HandedIn]) -> list[str]:
+    """What takes seconds to load, where anybody uses it: loaded once for all."""
+    for one in todo:
+        if one.path.is_file():
+            with contextlib.suppress(OSError), one.path.open("rb") as stream:
+                if b"tensorflow" in stream.read(LARGEST_FILE):
+                    return ["tensorflow"]
+    return []
 
 
 def _in_turn(
