@@ -337,6 +337,13 @@ class TestADownload:
         assert "No longer handed in: 2 files with a result, such as Ada L_101" in said
         assert not list((tmp_path / "results" / "feedback").iterdir())
 
+    def test_has_one_seed_for_all(self, marked):
+        kept = (marked / "seed.txt").read_text()
+        with pytest.raises(SystemExit, match="can't have another seed than the rest"):
+            self.mark(marked, "--only", "102", "--seed", str(int(kept) + 1))
+        assert (marked / "seed.txt").read_text() == kept
+        assert self.mark(marked, "--only", "102", "--seed", kept.strip())
+
     def test_can_be_for_one_student_and_without_names(self, marked):
         rows = self.mark(marked, "--only", "ada lovelace", "--pseudonyms")
         assert all(name.startswith("student-") for name in rows)

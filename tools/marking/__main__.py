@@ -118,6 +118,10 @@ def mark(options: argparse.Namespace, deadlines: Deadlines) -> None:
     for line in taken.problems:
         print(line)
     store = Store(options.results)
+    if options.only and store.results and options.seed not in (None, store.seed(None)):
+        raise ValueError(
+            "one student can't have another seed than the rest: leave out SEED, or ONLY"
+        )
     limits = Limits(options.time_limit, int(options.memory_limit * 2**30))
     terms = Terms(store.seed(options.seed), limits)
     before = dict(store.results)
