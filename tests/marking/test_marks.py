@@ -49,10 +49,12 @@ class TestMarking:
             raise OSError(errno.ENOSPC, "No space left on device")
 
         one = hand_in(tmp_path / "in", of_cells('check("1.1", 0)'))
-        monkeypatch.setattr(marks, "Zygote", MagicMock())
+        zygote = MagicMock()
+        zygote().__enter__().folder = tmp_path / "where"
+        monkeypatch.setattr(marks, "Zygote", zygote)
         monkeypatch.setattr(marks, "keep_clips", full)
         store = Store(tmp_path / "results")
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(OSError, match="No space left.*where"):
             mark_all([one], tmp_path / "in", Terms(SEED), store, 1)
         assert not store.results
 

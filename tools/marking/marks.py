@@ -94,7 +94,8 @@ class Marking:
             too_long = isinstance(end.reason, TimeoutError)
         except Exception as error:
             if isinstance(error, OSError) and error.errno in SHORTAGES:
-                return error
+                where = error.filename or self.zygote.folder
+                return OSError(error.errno, error.strerror, str(where))
             result.remarks.append(f"can't be marked: {type(error).__name__}: {error}")
         too_long = too_long or any("TimeoutError" in text for text in result.remarks)
         result.seconds = round(time.monotonic() - start, 2)
