@@ -75,12 +75,12 @@ exercises: $(INSTALLED)
 	$(BIN)/python tools/student_sheets.py
 
 grade: $(INSTALLED)
-	@[ -n "$(SUBMISSIONS)" ] || { echo "say what to mark: make grade SUBMISSIONS=folder or download.zip" >&2; exit 2; }
-	@PYTHONPATH=tools $(BIN)/python -m marking "$(SUBMISSIONS)" $${SEED:+--seed "$$SEED"} \
+	@[ -n "$$SUBMISSIONS" ] || { echo "say what to mark: make grade SUBMISSIONS=folder or download.zip" >&2; exit 2; }
+	@PYTHONPATH=tools $(BIN)/python -m marking "$$SUBMISSIONS" $${SEED:+--seed "$$SEED"} \
 		$${RESULTS:+--results "$$RESULTS"} $${TIME_LIMIT:+--time-limit "$$TIME_LIMIT"} \
 		$${MEMORY_LIMIT:+--memory-limit "$$MEMORY_LIMIT"} $${JOBS:+--jobs "$$JOBS"} \
-		$${UNSAFE:+--unsafe} $${PARTICIPANTS:+--participants "$$PARTICIPANTS"} \
-		$${ONLY:+--only "$$ONLY"} $${PSEUDONYMS:+--pseudonyms}
+		$(if $(filter 1,$(UNSAFE)),--unsafe) $${PARTICIPANTS:+--participants "$$PARTICIPANTS"} \
+		$${ONLY:+--only "$$ONLY"} $(if $(filter-out 0,$(PSEUDONYMS)),--pseudonyms)
 
 # Never with synthetic clips unless asked for: they would make it another benchmark.
 bench: $(INSTALLED)

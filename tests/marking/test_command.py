@@ -11,6 +11,7 @@ import time
 import zipfile
 from fnmatch import fnmatch
 from pathlib import Path
+from shutil import copytree, ignore_patterns
 
 import pytest
 from marking.__main__ import CLEANED, GRADES, changes, main, parse
@@ -180,6 +181,7 @@ class TestCommand:
             ([".", "--results", "./inside"], "can't lie in the folder"),
             ([".", "--seed", "-1"], "seed must be 0 or more"),
             ([".", "--time-limit", "0"], "--time-limit must be above 0, got 0"),
+            ([".", "--time-limit", "nan"], "--time-limit must be above 0, got nan"),
             ([".", "--jobs", "0"], "--jobs must be above 0"),
             ([".", "--memory-limit", "-2"], "--memory-limit must be above 0, got -2"),
         ],
@@ -202,6 +204,21 @@ class TestCommand:
         with pytest.raises(SystemExit, match=r"deadlines\.toml: no time zone"):
             main([str(tmp_path), "--results", str(tmp_path.parent / "results")])
         assert not (tmp_path.parent / "results").exists()
+
+    def test_says_which_file_is_in_the_way(self, tmp_path):
+        (tmp_path / "in").mkdir()
+        (tmp_path / "results").write_text("mine")
+        with pytest.raises(SystemExit, match=r"results can't be read or written: File"):
+            main([str(tmp_path / "in"), "--results", str(tmp_path / "results")])
+
+    @pytest.mark.parametrize(("value", "is_on"), [("0", False), ("1", True)])
+    def test_a_switch_that_is_0_is_off(self, value, is_on):
+        switches = [f"PSEUDONYMS={value}", f"UNSAFE={value}"]
+        command = ["make", "-n", "grade", "SUBMISSIONS=x", *switches]
+        said = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout
+        assert ("--pseudonyms" in said) == ("--unsafe" in said) == is_on
 
     def test_ends_where_nothing_keeps_submissions_apart(self, tmp_path, monkeypatch):
         monkeypatch.setattr(
@@ -310,6 +327,22 @@ class TestADownload:
         page = next((marked / "feedback").glob("Ada*")).read_text(encoding="utf-8")
         assert f"{ALL - 0.5} of {ALL} points" in page
         assert "&lt;b&gt;" in page
+
+    def test_says_whose_files_are_gone(self, marked, tmp_path, capsys):
+        copytree(marked, tmp_path / "results", ignore=ignore_patterns("manual*"))
+        folder = tmp_path / "in"
+        folder.mkdir()
+        main([str(folder), "--results", str(tmp_path / "results")])
+        said = capsys.readouterr().out
+        assert "No longer handed in: 2 files with a result, such as Ada L_101" in said
+        assert not list((tmp_path / "results" / "feedback").iterdir())
+
+    def test_has_one_seed_for_all(self, marked):
+        kept = (marked / "seed.txt").read_text()
+        with pytest.raises(SystemExit, match="can't have another seed than the rest"):
+            self.mark(marked, "--only", "102", "--seed", str(int(kept) + 1))
+        assert (marked / "seed.txt").read_text() == kept
+        assert self.mark(marked, "--only", "102", "--seed", kept.strip())
 
     def test_can_be_for_one_student_and_without_names(self, marked):
         rows = self.mark(marked, "--only", "ada lovelace", "--pseudonyms")

@@ -123,6 +123,7 @@ class TestFile:
         [
             ("sheet1 = ", "can't be read as TOML"),
             ("[deadline]\n", "no table 'deadline'; expected deadlines, ext"),
+            ('[late]\npoints = 1\nper = ["day"]', r"has \['day'\]"),
             ("deadlines = 3\n", r"write \[deadlines\] on a line"),
             (
                 "[deadlines]\nsheet1_datset = 2026-12-01T12:00:00Z",

@@ -69,6 +69,16 @@ def test_the_newest_attempt_counts_and_alone_gets_what_was_given():
     assert rows[1].remarks == ["doesn't count: a newer one was handed in"]
 
 
+def test_of_two_files_of_the_same_moment_the_better_one_counts():
+    good, worse = grade(
+        [result(key="a"), result(key="b", points={"1.1": 1})], {}, DEADLINES, {}
+    )
+    assert (good.counts, worse.counts) == (True, False)
+    assert worse.remarks == [
+        "doesn't count: another one, at least as good, was handed in"
+    ]
+
+
 def test_who_handed_in_nothing_can_be_marked_by_hand():
     nothing = result(sheet=None, points={}, told={}, remarks=["nothing was handed in"])
     rows = grade([nothing], {}, DEADLINES, {("ada", "6"): Given(2, "by talk")})

@@ -41,6 +41,7 @@ def test_points_go_to_questions_and_sheets_by_name_or_number(tmp_path):
         ("Bo,1.1,nan,", "should be a number"),
         ("Bo,1.1,11,", "question 1.1 has 1 points at most, and got 11"),
         ("Bo,1.1,-1,", "question 1.1 has 1 points at most, and got -1"),
+        ("Bo,1.2,1,5", "are the points 1 or 1.5"),
         ("Bo,1,1,good, but", "found 5 cells; put a comment with commas in quotes"),
         ("Bo,1.2,1,\nBo,1.2,2,", "'Bo' has a line for 1.2 already"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from unittest.mock import MagicMock
 
@@ -27,7 +28,7 @@ CHECK = "from esa4_helpers.exercises import check\n"
 
 def hand_in(folder: Path, text: str, name: str = "ada__sheet1.ipynb") -> HandedIn:
     file = folder / name
-    file.parent.mkdir(exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
     return HandedIn("ada", file)
 
@@ -42,6 +43,20 @@ class TestMarking:
         assert call.startswith("1.1: your function stops with TimeoutError")
         assert result.points == dict.fromkeys(questions(1), 0) | {"1.2": 2}
         assert disturbed
+
+    def test_a_full_disk_costs_nobody_a_point(self, tmp_path, monkeypatch):
+        def full(*_: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        one = hand_in(tmp_path / "in", of_cells('check("1.1", 0)'))
+        zygote = MagicMock()
+        zygote().__enter__().folder = tmp_path / "where"
+        monkeypatch.setattr(marks, "Zygote", zygote)
+        monkeypatch.setattr(marks, "keep_clips", full)
+        store = Store(tmp_path / "results")
+        with pytest.raises(OSError, match="No space left.*where"):
+            mark_all([one], tmp_path / "in", Terms(SEED), store, 1)
+        assert not store.results
 
     def test_a_name_that_is_used_again_costs_nothing(self, tmp_path, zygote):
         one = hand_in(tmp_path, solved(1, "margin, duration, rms_level = 0, 1, None"))
@@ -179,6 +194,17 @@ class TestMarkAll:
         twice = ["more than one file for this sheet"]
         assert remarks == [twice, twice, [], []]
         assert store.results["bo.ipynb"].remarks == []
+
+
+@pytest.mark.parametrize(
+    ("cell", "loaded"), [("import tensorflow as tf", ["tensorflow"]), ("x = 1", [])]
+)
+def test_what_is_slow_to_load_is_loaded_once_if_anybody_uses_it(tmp_path, cell, loaded):
+    found = [
+        hand_in(tmp_path, of_cells(text), f"{text[0]}.ipynb") for text in ("y", cell)
+    ]
+    gone = HandedIn("bo", tmp_path / "gone")
+    assert marks._slow_libraries([gone, *found]) == loaded
 
 
 def test_a_result_depends_on_its_own_checks_and_no_others(tmp_path, monkeypatch):

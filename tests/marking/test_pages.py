@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from browser import barriers, chromium, overflow
 from bs4 import BeautifulSoup
+from marking.classpage import write_class_page
 from marking.grading import Grade
 from marking.pages import page_names, write_page, write_results
 
@@ -29,7 +31,10 @@ def test_a_page_says_what_each_question_got_and_why(tmp_path):
     page = page_of(result, tmp_path)
     assert page.title.string == page.h1.string == "Sheet 1"
     assert page.p.string == f"Ada: 1 of {OUT_OF} points"
-    rows = [[td.string for td in tr.find_all("td")] for tr in page.find_all("tr")[1:]]
+    rows = [
+        [td.string for td in tr.find_all(["th", "td"])]
+        for tr in page.find_all("tr")[1:]
+    ]
     assert rows[:3] == [
         ["1.1", "1 of 1", "right"],
         ["1.2", "0 of 2", "too loud"],
@@ -54,7 +59,7 @@ def test_feedback_is_text_and_never_markup(tmp_path):
     assert page.find("b") is None
     assert page.p.string == f"{MARKUP}: 0 of {OUT_OF} points"
     assert page.li.string == MARKUP
-    assert [tr.find_all("td")[2].string for tr in page.find_all("tr")[1:]] == [
+    assert [tr.find_all("td")[1].string for tr in page.find_all("tr")[1:]] == [
         MARKUP
     ] * len(points)
 
@@ -124,3 +129,22 @@ class TestResults:
         write_results([Grade("a", "Ada"), Grade("b", "Bo")], tmp_path)
         write_results([Grade("b", "Bo")], tmp_path)
         assert [f.name for f in (tmp_path / "feedback").iterdir()] == ["b.html"]
+
+
+def test_pages_can_be_read_by_day_and_by_night_and_on_a_telephone(tmp_path):
+    told = dict.fromkeys(questions(1), "long" * 70)
+    grades = [
+        Grade("a", "Ö" * 99, 1, told=told, remarks=["x" * 300]),
+        Grade("b", "B" * 200, remarks=["y" * 300]),
+    ]
+    write_class_page(grades, tmp_path / "class.html")
+    write_page(grades[0], tmp_path / "feedback.html")
+    with chromium() as browser:
+        for scheme in ("light", "dark"):
+            size = {"width": 390, "height": 800}
+            page = browser.new_page(viewport=size, color_scheme=scheme)
+            for file in tmp_path.glob("*.html"):
+                page.goto(file.as_uri())
+                assert (overflow(page), barriers(page)) == (0, []), file.name
+                shade = page.evaluate("getComputedStyle(document.body).backgroundColor")
+                assert (shade == "rgb(255, 255, 255)") == (scheme == "light")

@@ -100,6 +100,13 @@ class TestCanvas:
         }
         assert "a text of yubo's" in problem
 
+    def test_a_file_that_the_student_has_called_so_comes_before_its_second_upload(
+        self, tmp_path
+    ):
+        made(tmp_path, "a_11_900_sheet-1.ipynb", "a_LATE_11_901_sheet-1-1.ipynb")
+        attempts = [one.attempt for one in from_folder(tmp_path).handed]
+        assert attempts == [1, 2]
+
     def test_of_one_name_the_later_upload_is_the_newer(self, tmp_path):
         made(tmp_path, "ada_1_20_s.ipynb", "ada_1_7_s.ipynb", "bo_2_5_s.ipynb")
         handed = from_folder(tmp_path).handed

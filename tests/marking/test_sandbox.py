@@ -41,6 +41,7 @@ VALUES = {
     "with_a_bar": ("with_a_bar", [1, 2]),
     "awaited": ("waited", 3),
     "imported": ("helper.a", 3),
+    "loaded_before": ("'tabnanny' in __import__('sys').modules", True),
 }
 # As honest notebooks do.
 HARMLESS = (

@@ -60,7 +60,7 @@ class TestStore:
 
     def test_says_when_the_disk_is_full(self, tmp_path, monkeypatch):
         monkeypatch.setattr(os, "write", lambda handle, line: 3)
-        with pytest.raises(OSError, match="the disk is full"):
+        with pytest.raises(OSError, match="No space left"):
             Store(tmp_path).append(Result("a", "Ada"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import signal
 import sys
@@ -27,7 +28,11 @@ SECRETS = ("exercises", "esa4_helpers/exercises/sheet1.py", "tests", "tools", ".
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line; end with a message where it can't be followed."""
-    parser = argparse.ArgumentParser("python -m marking", description="Mark sheets.")
+    parser = argparse.ArgumentParser(
+        "make grade",
+        "make grade SUBMISSIONS=folder_or_zip [RESULTS=...], or python -m marking -h",
+        "Mark sheets.",
+    )
     parser.add_argument("submissions", type=Path, help="folder, or a platform's zip")
     parser.add_argument("--participants", type=Path, help="the platform's list, a CSV")
     parser.add_argument("--only", metavar="STUDENT", help="mark this student only")
@@ -62,7 +67,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     if options.seed is not None and options.seed < 0:
         parser.error(f"the seed must be 0 or more, got {options.seed}")
     for name in ("time_limit", "memory_limit", "jobs"):
-        if getattr(options, name) <= 0:
+        if not 0 < getattr(options, name) < math.inf:
             option = "--" + name.replace("_", "-")
             parser.error(f"{option} must be above 0, got {getattr(options, name):g}")
     options.submissions, options.results = folder, results
@@ -92,6 +97,12 @@ def main(arguments: list[str] | None = None) -> None:
             mark(options, deadlines)
     except (ValueError, ChildProcessError) as error:
         sys.exit(str(error))
+    except OSError as error:
+        sys.exit(
+            f"{error.filename or options.results} can't be read or written: "
+            f"{error.strerror or error}. What was marked is kept: once that is mended, the same "
+            "command goes on"
+        )
 
 
 def mark(options: argparse.Namespace, deadlines: Deadlines) -> None:
@@ -107,6 +118,10 @@ def mark(options: argparse.Namespace, deadlines: Deadlines) -> None:
     for line in taken.problems:
         print(line)
     store = Store(options.results)
+    if options.only and store.results and options.seed not in (None, store.seed(None)):
+        raise ValueError(
+            "one student can't have another seed than the rest: leave out SEED, or ONLY"
+        )
     limits = Limits(options.time_limit, int(options.memory_limit * 2**30))
     terms = Terms(store.seed(options.seed), limits)
     before = dict(store.results)
@@ -120,7 +135,7 @@ def mark(options: argparse.Namespace, deadlines: Deadlines) -> None:
         signal.signal(signal.SIGTERM, usual)
     results = reported(taken.handed, taken.folder, store, chosen, terms)
     said = write_all(results, taken, options.results)
-    for line in [*said, *changes(before, results)]:
+    for line in [*said, *changes(before, results), *gone(before, taken)]:
         print(line)
     print(f"{len(results)} files marked with the clips of seed {terms.seed}.")
     print(f"Table: {options.results / 'grades.csv'}")
@@ -153,6 +168,17 @@ def changes(before: Mapping[str, Result], results: list[Result]) -> list[str]:
                 key = printable(result.key)
                 lines.append(f"Changed: {key}, {id}: {was} -> {now}")
     return lines
+
+
+def gone(before: Mapping[str, Result], taken: TakenIn) -> list[str]:
+    """Say how many have a result, and no file any more."""
+    missing = [printable(key) for key in before.keys() - map(taken.key, taken.handed)]
+    if not missing:
+        return []
+    return [
+        f"No longer handed in: {len(missing)} files with a result, such as "
+        f"{min(missing)}. Their results are kept, but are in no table"
+    ]
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ def read_deadlines(file: Path = DEADLINES) -> Deadlines:
     if not file.exists():
         return Deadlines()
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
+        table = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(
             f"{file.name} can't be read as TOML: {error}. Each line should be like "
@@ -158,7 +158,7 @@ def _rule(file: Path, table: Mapping[str, Any] | None) -> LateRule | None:
     _demand_known(file, "setting in [late]", table, RULE)
     if len({"points", "per_cent"} & set(table)) != 1:
         raise ValueError(f"{file.name}: [late] needs either points or per_cent")
-    if table.get("per") not in PERIODS:
+    if table.get("per") not in tuple(PERIODS):
         raise ValueError(
             f'{file.name}: [late] needs per = "hour" or per = "day", and has '
             f"{table.get('per')!r}"

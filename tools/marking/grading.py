@@ -81,16 +81,23 @@ def _begun(result: Mapping[str, Any]) -> Grade:
 
 
 def _choose_newest(grades: list[Grade]) -> None:
-    """Of one student's files for one sheet the newest counts."""
+    """Of one student's files for one sheet the newest counts, or else the best."""
     of_sheet = defaultdict(list)
     for one in grades:
         if one.sheet:
             of_sheet[one.student, one.sheet].append(one)
     for several in of_sheet.values():
-        several.sort(key=lambda one: (one.attempt, one.handed_in or "", one.key))
-        for one in several[:-1]:
+        several.sort(key=lambda one: (*_age(one), one.total, one.key))
+        *others, last = several
+        for one in others:
+            is_older = _age(one) < _age(last)
+            why = "a newer one" if is_older else "another one, at least as good,"
             one.counts = False
-            one.remarks.append("doesn't count: a newer one was handed in")
+            one.remarks.append(f"doesn't count: {why} was handed in")
+
+
+def _age(one: Grade) -> tuple[int, str]:
+    return one.attempt, one.handed_in or ""
 
 
 def _only_by_hand(grades: list[Grade], manual: Manual) -> list[Grade]:

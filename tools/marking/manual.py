@@ -69,7 +69,13 @@ def _four(where: str, cells: list[str]) -> list[str]:
             f"{where}: expected {', '.join(HEADER)}, and found {len(cells)} cells; put a "
             "comment with commas in quotes"
         )
-    return (cells + [""] * len(HEADER))[: len(HEADER)]
+    cells = (cells + [""] * len(HEADER))[: len(HEADER)]
+    if cells[2] and cells[3].isdecimal():
+        raise ValueError(
+            f"{where}: are the points {cells[2]} or {cells[2]}.{cells[3]}? Write them "
+            "with a point, and a comment in words"
+        )
+    return cells
 
 
 def _asked(where: str, text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import hashlib
 import os
@@ -24,6 +25,7 @@ from esa4_helpers.exercises import Question, exercise_clips, explain
 from marking import crew
 from marking.reading import (
     EXERCISES,
+    LARGEST_FILE,
     HandedIn,
     Unmarkable,
     beside,
@@ -40,6 +42,8 @@ OWN_CODE = [
     for name in ("marks", "reading", "wire", "worker")
 ]
 LARGEST_BESIDE = 256 * 2**20
+# What the computer lacks is no fault of who handed in, and no reason for 0 points.
+SHORTAGES = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EROFS}
 
 
 @dataclass(frozen=True)
@@ -73,10 +77,10 @@ class Marking:
     terms: Terms
     zygote: Zygote
 
-    def mark(self, one: HandedIn) -> tuple[Result, bool]:
+    def mark(self, one: HandedIn) -> tuple[Result, bool] | OSError:
         """Mark one file; tell, too, whether others may have been in its way.
 
-        Whatever it does ends up in the result.
+        Whatever it does ends up in the result. What the computer lacks gives none.
         """
         start = time.monotonic()
         result = new_result(one, self.folder)
@@ -89,6 +93,9 @@ class Marking:
             result.remarks.append(str(end))
             disturbed = True
         except Exception as error:
+            if isinstance(error, OSError) and error.errno in SHORTAGES:
+                where = error.filename or self.zygote.folder
+                return OSError(error.errno, error.strerror, str(where))
             result.remarks.append(f"can't be marked: {type(error).__name__}: {error}")
             disturbed = True
         disturbed = disturbed or any("TimeoutError" in text for text in result.remarks)
@@ -136,7 +143,7 @@ def mark_all(
     todo = [one for one in found if not _is_known(one, folder, terms, store)]
     if not todo:
         return
-    with Zygote() as zygote:
+    with Zygote(*_slow_libraries(todo)) as zygote:
         mark = Marking(folder, terms, zygote).mark
         again = []
         for one, outcome in _in_turn(mark, todo, jobs, "marking"):
@@ -152,15 +159,30 @@ def mark_all(
             store.append(outcome[0] if outcome else _lost(one, folder, terms))
 
 
+def _slow_libraries(todo: Iterable[HandedIn]) -> list[str]:
+    """What takes seconds to load, where anybody uses it: loaded once for all."""
+    for one in todo:
+        if one.path.is_file():
+            with contextlib.suppress(OSError), one.path.open("rb") as stream:
+                if b"tensorflow" in stream.read(LARGEST_FILE):
+                    return ["tensorflow"]
+    return []
+
+
 def _in_turn(
     mark: Callable[[HandedIn], Any], many: list[HandedIn], jobs: int, title: str
 ) -> Iterator[tuple[HandedIn, Any]]:
     """What comes of each, with a bar that moves when one is finished."""
     if not many:
-        return iter(())
+        return
     # Its thread would be in the way of processes that are forked.
     tqdm.monitor_interval = 0
-    return iter(tqdm(crew.each(mark, many, jobs), title, len(many), disable=None))
+    for one, outcome in tqdm(
+        crew.each(mark, many, jobs), title, len(many), disable=None
+    ):
+        if isinstance(outcome, OSError):
+            raise outcome
+        yield one, outcome
 
 
 def new_result(one: HandedIn, folder: Path) -> Result:

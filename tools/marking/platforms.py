@@ -173,9 +173,12 @@ def _attempts(names: list[_Named]) -> dict[_Named, int]:
             return name.rest, 0
         return str(path.with_stem(match["name"])), int(match["number"])
 
+    came_again = {(name.id, parts(name)[0]) for name in names}
     uploads = defaultdict(list)
     for name in names:
-        file, number = parts(name)
+        # The student's own name for a file may end in -1, too.
+        is_first = (name.id, name.rest) in came_again
+        file, number = (name.rest, 0) if is_first else parts(name)
         uploads[name.id, file].append((number, name.upload, name))
     attempts = {}
     for of_one in uploads.values():

@@ -71,6 +71,10 @@ class Zygote:
     Used in a ``with`` block, at whose end it is gone with all that came from it.
     """
 
+    def __init__(self, *also: str) -> None:
+        """Name libraries that not all submissions use, and that take long to load."""
+        self.also = also
+
     def __enter__(self) -> Zygote:
         self.folder = Path(tempfile.mkdtemp(prefix="marking-"))
         self.clips = self.folder / "clips"
@@ -80,7 +84,7 @@ class Zygote:
         home.mkdir()
         self.process = subprocess.Popen(
             [sys.executable, "-I", "-c", START]
-            + [str(theirs.fileno()), str(self.folder), str(TOOLS)],
+            + [str(theirs.fileno()), str(self.folder), *self.also, str(TOOLS)],
             pass_fds=[theirs.fileno()],
             cwd=home,
             env=_environment(home),

@@ -7,6 +7,7 @@ was cut off, as when the computer stopped, is as if it had never been begun.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -134,7 +135,7 @@ class Store:
         handle = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             if os.write(handle, line) < len(line):
-                raise OSError(f"the disk is full: {self.file} can't hold more")
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(handle)
         finally:
             os.close(handle)

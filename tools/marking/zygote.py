@@ -24,6 +24,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Iterable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,8 @@ def readable() -> list[Path]:
     ]
 
 
-def warm_up() -> None:
-    """Load what all sheets use."""
+def warm_up(also: Iterable[str]) -> None:
+    """Load what all sheets use, and what else is wanted, if it is there."""
     import librosa
     import matplotlib.pyplot as plt
     import numpy as np
@@ -71,6 +72,9 @@ def warm_up() -> None:
     parts = pkgutil.walk_packages(librosa.__path__, "librosa.")
     for name in (*USED_BY_SHEETS, *(part.name for part in parts)):
         importlib.import_module(name)
+    for name in also:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
     log_mel_spectrogram(np.random.default_rng(0).normal(0, 0.1, (1, 4096)), 16000)
     plt.switch_backend("agg")
     plt.ioff()
@@ -162,9 +166,10 @@ def remove(folder: Path) -> None:
 
 def main() -> None:
     """Get ready, then serve on the socket whose number the command line gives."""
-    control = socket.socket(fileno=int(sys.argv[1]))
-    warm_up()
-    serve(control, Path(sys.argv[2]))
+    _, number, folder, *also = sys.argv
+    control = socket.socket(fileno=int(number))
+    warm_up(also)
+    serve(control, Path(folder))
 
 
 if __name__ == "__main__":
