@@ -116,7 +116,7 @@ def test_it_agrees_with_python(compared, i):
 
 def test_it_reveals_clip_by_clip(compared):
     page, ratings = compared[0], RATINGS[0]
-    pictures = spectrogram_pictures(TEST)
+    pictures = spectrogram_pictures(TEST.audio, TEST.sr)
     for tile, clip, rating in zip(
         page.locator("[data-reveal]").all(), order_of(page), ratings, strict=True
     ):
