@@ -58,6 +58,7 @@ from .plotting import (
     set_style,
 )
 from .recipes import detector_names, make_detector
+from .recordings import Recordings, read_recordings
 from .storage import load_detector, save_detector
 from .synthesis import insert_fault
 from .widgets import (
@@ -83,6 +84,7 @@ __all__ = [
     "LogMelSpectrogram",
     "MahalanobisDetector",
     "PoolOverTime",
+    "Recordings",
     "ResultTable",
     "ShrunkWhitening",
     "ThresholdExplorer",
@@ -120,6 +122,7 @@ __all__ = [
     "plot_spectrogram",
     "plot_training",
     "pool_over_time",
+    "read_recordings",
     "reconstruct",
     "reconstruction_error",
     "save_detector",
