@@ -142,6 +142,29 @@ def check_labels(labels: ArrayLike, name: str, n_clips: int) -> np.ndarray:
     return labels.astype(bool)
 
 
+def check_groups(groups: ArrayLike | None, n_clips: int) -> np.ndarray | None:
+    """Return which recording each clip comes from, of at least two, if that is known."""
+    if groups is None:
+        return None
+    groups = np.asarray(groups)
+    if groups.shape != (n_clips,):
+        raise ValueError(
+            f"groups must name the recording of each of the {n_clips} clips, got the "
+            f"shape {groups.shape}"
+        )
+    if groups.dtype.kind == "O":
+        groups = groups.astype(str)
+    if groups.dtype.kind == "f" and np.isnan(groups).any():
+        raise ValueError("groups holds NaN: say which recording each clip comes from")
+    if (groups == groups[0]).all():
+        raise ValueError(
+            f"all {n_clips} clips come from one recording, {groups[0]}: none can be held "
+            "out to place a threshold. Record the machine at least twice; nine recordings "
+            "allow for one false alarm in ten"
+        )
+    return groups
+
+
 def check_finite(clips: np.ndarray, name: str) -> None:
     """Name the first clip that holds NaN or infinity."""
     bad = ~np.isfinite(clips).reshape(len(clips), -1).all(axis=1)
