@@ -21,6 +21,7 @@ from .recordings import (
     _clips_of,
     _Cut,
     _DamagedError,
+    _natural,
     _open,
     _RefusedError,
     _sound_of,
@@ -174,7 +175,7 @@ def check_recordings(
             skipped[name] = str(error)
     findings = [
         Finding("unusable", "problem", (name,), f"{name} can't be used: {why}.", 0.0)
-        for name, why in skipped.items()
+        for name, why in sorted(skipped.items(), key=lambda item: _natural(item[0]))
     ]
     findings += _merged([f for m in measured for f in _of_one(m)])
     sounding = [m for m in measured if m.level > _SILENCE_DB]
@@ -201,6 +202,7 @@ def _merged(findings: list[Finding]) -> Iterator[Finding]:
 
 def _measure(name: str, path: Path, channel: int | str) -> _Measured:
     levels, sums, spectra, standstills = [], [], [], []
+    begun = np.empty(0, np.float32)
     peak, n_at_limit, n_samples, damage = 0.0, 0, 0, ""
     with _open(path) as sound:
         sr = sound.samplerate
@@ -214,9 +216,15 @@ def _measure(name: str, path: Path, channel: int | str) -> _Measured:
                 sums.append(second.sum(dtype=np.float64))
                 if len(second) == sr:
                     spectra.append(np.abs(np.fft.rfft(window * second)) ** 2)
+                joined = np.concatenate([begun, second])
                 if levels[-1] > _LEAST_LEVEL_DB:
-                    times = _standstills(second, sr, 0.9 * loudest)
-                    standstills += [n_samples / sr + time for time in times]
+                    times = _standstills(joined, sr, 0.9 * loudest)
+                    first = (n_samples - len(begun)) / sr
+                    standstills += [first + time for time in times]
+                # What stands still at the end may go on, but not through silence.
+                begun = joined[_end_of_change(joined) :]
+                if levels[-1] < _SILENCE_DB:
+                    begun = second[-1:]
                 n_samples += len(second)
                 if len(spectra) > 1:
                     spectra = [spectra[0] + spectra[1]]
@@ -285,6 +293,12 @@ def _standstills(second: np.ndarray, sr: int, limit: float) -> list[float]:
     inside = (starts > 0) & (ends < len(stands))
     is_long = ends - starts >= _STANDSTILL_SECONDS * sr
     return [float(start / sr) for start in starts[inside & is_long]]
+
+
+def _end_of_change(samples: np.ndarray) -> int:
+    """The last sample that another one follows."""
+    changes = np.flatnonzero(np.diff(samples))
+    return int(changes[-1]) if changes.size else len(samples) - 1
 
 
 def _of_one(m: _Measured) -> Iterator[Finding]:
