@@ -49,7 +49,11 @@ _FEW_RECORDINGS = 5
 
 
 class FewRecordingsWarning(UserWarning):
-    """There are too few independent recordings for what is asked of them."""
+    """There are too few independent recordings for what is asked of them.
+
+    With n recordings, no threshold can promise fewer false alarms than one in n + 1,
+    however many clips they are cut into.
+    """
 
 
 class _Scorer(Protocol):

@@ -42,7 +42,11 @@ _NEIGHBOURS = 8
 
 
 class NearDuplicatesWarning(UserWarning):
-    """Training clips share their sound, and nobody said which ones belong together."""
+    """Training clips share their sound, and nobody said which ones belong together.
+
+    A detector is fitted all the same, but its threshold is too low for new clips: say
+    with ``groups`` which recording each clip comes from.
+    """
 
 
 def near_duplicates(audio: ArrayLike) -> np.ndarray:

@@ -283,7 +283,7 @@ def read_recordings(
 
     References
     ----------
-    `soxr.ResampleStream` does the resampling, with the same result as
+    ``soxr.ResampleStream`` does the resampling, with the same result as
     `librosa.resample` on the whole file.
 
     Examples
