@@ -204,7 +204,8 @@ class AutoencoderDetector(OutlierDetector):
                 f"all training spectrograms are {S.flat[0]:g} dB everywhere: are the "
                 "clips silent?"
             )
-        holds_out = self.cv is not None or self.network_cv is not None
+        by_profile = self.cv is not None and self.score in _PROFILES
+        holds_out = by_profile or self.network_cv is not None
         groups = check_groups(groups, len(S)) if holds_out else None
         mean, scale = S.mean(axis=(0, 2))[:, None], S.std(axis=(0, 2))[:, None]
         scale = np.where(scale > 0, scale, 1.0)
@@ -220,6 +221,9 @@ class AutoencoderDetector(OutlierDetector):
         for name in [name for name in vars(self) if name.endswith("_")]:
             delattr(self, name)
         vars(self).update(vars(fitted))
+        if not by_profile:
+            # Else the profile has said so.
+            _warn_of_few_recordings(groups, self.contamination)
         return self
 
     def _scores_as_a_panel(self) -> bool:
@@ -239,8 +243,6 @@ class AutoencoderDetector(OutlierDetector):
                 scores[fold] = -copy._score(S[fold]) / known * usual
         held_out = self.network_cv is not None
         self._place_threshold(scores, held_out=held_out, groups=groups)
-        if held_out:
-            _warn_of_few_recordings(groups, self.contamination)
 
     def _learn_profile(self, S: np.ndarray, groups: np.ndarray | None) -> None:
         maps = self._judged_maps(S)
