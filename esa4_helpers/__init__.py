@@ -8,6 +8,7 @@ pages stand in that order.
 from .autoencoder import AutoencoderDetector
 from .datasets import Dataset, load_dataset, make_synthetic_dataset
 from .detectors import (
+    FewRecordingsWarning,
     GMMDetector,
     KNNDetector,
     MahalanobisDetector,
@@ -16,6 +17,7 @@ from .detectors import (
     anomaly_score,
     held_out_scores,
 )
+from .duplicates import NearDuplicatesWarning, near_duplicates
 from .evaluation import (
     alarm_report,
     auc,
@@ -42,6 +44,7 @@ from .features import (
     peak_level,
     pool_over_time,
 )
+from .health import Finding, check_recordings
 from .machines import load_machines, make_synthetic_machine
 from .mimii import load_mimii
 from .networks import (
@@ -58,6 +61,7 @@ from .plotting import (
     set_style,
 )
 from .recipes import detector_names, make_detector
+from .recordings import Recordings, read_recordings
 from .storage import load_detector, save_detector
 from .synthesis import insert_fault
 from .widgets import (
@@ -77,12 +81,16 @@ __all__ = [
     "ClipQuiz",
     "Dataset",
     "ErrorMapViewer",
+    "FewRecordingsWarning",
+    "Finding",
     "GMMDetector",
     "KNNDetector",
     "ListeningTest",
     "LogMelSpectrogram",
     "MahalanobisDetector",
+    "NearDuplicatesWarning",
     "PoolOverTime",
+    "Recordings",
     "ResultTable",
     "ShrunkWhitening",
     "ThresholdExplorer",
@@ -94,6 +102,7 @@ __all__ = [
     "auc_interval",
     "build_autoencoder",
     "change_mask",
+    "check_recordings",
     "conformal_threshold",
     "contrast_map",
     "detector_names",
@@ -112,6 +121,7 @@ __all__ = [
     "make_synthetic_machine",
     "map_auc",
     "mass_inside",
+    "near_duplicates",
     "peak_level",
     "permutation_p_value",
     "plot_points",
@@ -120,6 +130,7 @@ __all__ = [
     "plot_spectrogram",
     "plot_training",
     "pool_over_time",
+    "read_recordings",
     "reconstruct",
     "reconstruction_error",
     "save_detector",

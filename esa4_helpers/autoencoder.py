@@ -14,11 +14,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
-from sklearn.model_selection import KFold
 from sklearn.utils.validation import check_is_fitted
 
-from ._checks import check_count, check_spectrograms
-from .detectors import MahalanobisDetector, OutlierDetector, PanelDetector
+from ._checks import check_count, check_groups, check_spectrograms
+from .detectors import (
+    MahalanobisDetector,
+    OutlierDetector,
+    PanelDetector,
+    _split,
+    _warn_of_few_recordings,
+)
 from .features import BAND_PROFILE, PoolOverTime
 from .networks import (
     _reconstruct,
@@ -148,7 +153,9 @@ class AutoencoderDetector(OutlierDetector):
         self.network_cv = network_cv
         self.random_state = random_state
 
-    def fit(self, S: ArrayLike, y: Any = None) -> AutoencoderDetector:
+    def fit(
+        self, S: ArrayLike, y: Any = None, groups: ArrayLike | None = None
+    ) -> AutoencoderDetector:
         """Train the network on normal clips, and set the threshold.
 
         Parameters
@@ -156,6 +163,9 @@ class AutoencoderDetector(OutlierDetector):
         S : array of shape (n_clips, n_mels, n_frames)
             Log-mel spectrograms of two or more normal clips, in dB.
         y : ignored
+        groups : array of shape (n_clips,), optional
+            Which recording each clip comes from. With ``cv`` or ``network_cv``, those of
+            one recording are held out together, and each counts as one for the threshold.
 
         Returns
         -------
@@ -194,6 +204,9 @@ class AutoencoderDetector(OutlierDetector):
                 f"all training spectrograms are {S.flat[0]:g} dB everywhere: are the "
                 "clips silent?"
             )
+        by_profile = self.cv is not None and self.score in _PROFILES
+        holds_out = by_profile or self.network_cv is not None
+        groups = check_groups(groups, len(S)) if holds_out else None
         mean, scale = S.mean(axis=(0, 2))[:, None], S.std(axis=(0, 2))[:, None]
         scale = np.where(scale > 0, scale, 1.0)
         import_keras().utils.set_random_seed(seed)
@@ -203,54 +216,57 @@ class AutoencoderDetector(OutlierDetector):
         fitted = clone(self)
         fitted.mean_, fitted.scale_, fitted.losses_ = mean, scale, losses
         fitted.model_, fitted.shape_ = _without_optimiser(model), S.shape[1:]
-        fitted._set_offset(S)
+        fitted._set_offset(S, groups)
         # Nor may anything be left of an earlier fit, with other parameters.
         for name in [name for name in vars(self) if name.endswith("_")]:
             delattr(self, name)
         vars(self).update(vars(fitted))
+        if not by_profile:
+            # Else the profile has said so.
+            _warn_of_few_recordings(groups, self.contamination)
         return self
 
     def _scores_as_a_panel(self) -> bool:
         return self.score in _PROFILES
 
-    def _set_offset(self, S: np.ndarray) -> None:
+    def _set_offset(self, S: np.ndarray, groups: np.ndarray | None) -> None:
         """Learn what training clips' errors are like, and place the threshold there."""
         if self.score in _PROFILES:
-            self._learn_profile(S)
+            self._learn_profile(S, groups)
             return
         scores = -self._score(S)
         if self.network_cv is not None:
             usual = scores.mean()
-            for copy, others, fold in self._copies(S):
+            for copy, others, fold in self._copies(S, groups):
                 # It knows less than this one, so that all its errors are larger.
                 known = -copy._score(S[others]).mean()
                 scores[fold] = -copy._score(S[fold]) / known * usual
-        self._place_threshold(scores, held_out=self.network_cv is not None)
+        held_out = self.network_cv is not None
+        self._place_threshold(scores, held_out=held_out, groups=groups)
 
-    def _learn_profile(self, S: np.ndarray) -> None:
+    def _learn_profile(self, S: np.ndarray, groups: np.ndarray | None) -> None:
         maps = self._judged_maps(S)
         self.profile_ = PanelDetector(
             MahalanobisDetector(),
             n_parts=len(maps) * len(BAND_PROFILE),
             contamination=self.contamination,
             cv=self.cv,
-        ).fit(self._profile(*maps))
+        ).fit(self._profile(*maps), groups=groups)
         if self.network_cv is not None:
             normal = np.empty((len(S), len(self.profile_.detectors_)))
-            for copy, _, fold in self._copies(S):
+            for copy, _, fold in self._copies(S, groups):
                 profile = copy._profile(*copy._judged_maps(S[fold]))
                 normal[fold] = copy.profile_._scores_of_parts(profile)
-            self.profile_._compare_with(normal, held_out=True)
+            self.profile_._compare_with(normal, held_out=True, groups=groups)
         self.normal_scores_ = self.profile_.normal_scores_
         self.offset_ = self.profile_.offset_
 
     def _copies(
-        self, S: np.ndarray
+        self, S: np.ndarray, groups: np.ndarray | None
     ) -> Iterator[tuple[AutoencoderDetector, np.ndarray, np.ndarray]]:
         """Copies that were trained without a fold, all other clips, and the fold."""
-        folds = KFold(self.network_cv, shuffle=True, random_state=0)
         n_updates = ceil(self.n_updates / self.network_cv)
-        for others, fold in folds.split(S):
+        for others, fold in _split(len(S), self.network_cv, groups=groups):
             copy = clone(self).set_params(cv=None, network_cv=None, n_updates=n_updates)
             yield copy.fit(S[others]), others, fold
 

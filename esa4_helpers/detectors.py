@@ -7,22 +7,34 @@ round, and `anomaly_score` is the one place where the sign is turned.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import floor
+import warnings
+from collections.abc import Iterator, Sequence
+from math import ceil
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn import config_context
 from sklearn.base import BaseEstimator, OutlierMixin, TransformerMixin, clone
 from sklearn.covariance import LedoitWolf
 from sklearn.mixture import GaussianMixture
-from sklearn.model_selection import KFold
+from sklearn.model_selection import GroupKFold, KFold
 from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import (
+    check_is_fitted,
+    has_fit_parameter,
+    validate_data,
+)
 
-from ._checks import check_count
+from ._checks import check_count, check_groups
+from .duplicates import (
+    NearDuplicatesWarning,
+    _repeats,
+    _warn_of_duplicates,
+    near_duplicates,
+)
 
 # Scales the median absolute deviation of a normal distribution to its standard deviation.
 _MAD_TO_STD = 1.4826
@@ -30,6 +42,18 @@ _MAD_TO_STD = 1.4826
 _LEAST_VARIANCE = 1e-6
 # Rounding puts a whitened sample this share of its length from itself at most.
 _SAME_SAMPLE = 1e-6
+
+
+# With so few recordings it can't be told how one differs from the next.
+_FEW_RECORDINGS = 5
+
+
+class FewRecordingsWarning(UserWarning):
+    """There are too few independent recordings for what is asked of them.
+
+    With n recordings, no threshold can promise fewer false alarms than one in n + 1,
+    however many clips they are cut into.
+    """
 
 
 class _Scorer(Protocol):
@@ -75,6 +99,7 @@ def held_out_scores(
     X: ArrayLike,
     cv: int = 5,
     random_state: int | np.random.RandomState | None = 0,
+    groups: ArrayLike | None = None,
 ) -> np.ndarray:
     """Score each training clip by a detector that was fitted without it.
 
@@ -93,7 +118,10 @@ def held_out_scores(
     cv : int
         Number of folds, from 2 to the number of clips.
     random_state : int, RandomState or None
-        Seed of the dealing of clips to folds.
+        Seed of the dealing of clips to folds. Groups are dealt by their size.
+    groups : array of shape (n_clips,), optional
+        Which recording each clip comes from. Clips of the same one stay together, in as
+        many folds as there are recordings if those are fewer than ``cv``.
 
     Returns
     -------
@@ -103,8 +131,8 @@ def held_out_scores(
     Raises
     ------
     ValueError
-        If ``cv`` is out of its range, or the detector can't be fitted to the
-        clips outside a fold.
+        If ``cv`` is out of its range, all clips are of one group, or the detector
+        can't be fitted to the clips outside a fold.
     TypeError
         If the detector has no ``score_samples`` or ``cv`` is not a whole number.
 
@@ -131,25 +159,93 @@ def held_out_scores(
     cv = check_count(cv, "cv", at_least=2)
     if cv > len(X):
         raise ValueError(f"cv must be at most the number of clips, {len(X)}, got {cv}")
+    groups = check_groups(groups, len(X))
     if not hasattr(detector, "score_samples"):
         raise TypeError(
             f"detector must have the method score_samples, got {detector!r}"
         )
-    folds = KFold(cv, shuffle=True, random_state=random_state)
+    if groups is None:
+        from_audio = isinstance(detector, DetectorPipeline)
+        _warn_of_duplicates(near_duplicates(X) if from_audio else _repeats(X))
     scores = np.empty(len(X))
     # By hand, because cross_val_predict refuses the method score_samples.
-    for others, fold in folds.split(X):
-        scores[fold] = anomaly_score(clone(detector).fit(X[others]), X[fold])
+    for others, fold in _split(len(X), cv, random_state, groups):
+        scores[fold] = anomaly_score(_fit_copy(detector, X, others, groups), X[fold])
     return scores
 
 
-def _n_alarms(n_clips: int, rate: float) -> int:
-    """How many of so many held-out clips may lie above a threshold, or on it.
+def _split(
+    n_clips: int,
+    cv: int,
+    random_state: int | np.random.RandomState | None = 0,
+    groups: np.ndarray | None = None,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Deal clips into folds, with those of one recording in the same fold."""
+    if groups is None:
+        folds = KFold(cv, shuffle=True, random_state=random_state)
+    else:
+        folds = GroupKFold(min(cv, len(np.unique(groups))))
+    return folds.split(np.empty(n_clips), groups=groups)
 
-    See `conformal_threshold` for why it takes one more clip than there are.
+
+def _fit_copy(
+    detector: BaseEstimator, X: np.ndarray, keep: np.ndarray, groups: np.ndarray | None
+) -> BaseEstimator:
+    """Fit to some clips; what is wrong with all of them is said elsewhere."""
+    copy = clone(detector)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FewRecordingsWarning)
+        if isinstance(copy, DetectorPipeline):
+            return copy._fit_quietly(
+                X[keep], groups if groups is None else groups[keep]
+            )
+        if groups is not None and has_fit_parameter(copy, "groups"):
+            return copy.fit(X[keep], groups=groups[keep])
+        return copy.fit(X[keep])
+
+
+def _conformal(
+    scores: np.ndarray, rate: float, groups: np.ndarray | None = None
+) -> float | None:
+    """The threshold that keeps a rate of false alarms, if there are recordings enough.
+
+    See `conformal_threshold` for why it takes one more recording than there are. Each
+    recording has the same weight, shared out among its clips.
     """
+    groups = np.arange(len(scores)) if groups is None else groups
+    _, which, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    order = np.argsort(-scores, kind="stable")
+    weight = 1 / sizes[which[order]]
+    at_most_above = (len(sizes) + 1) * rate - 1
     # The smallest amount more, so that ten times 0.1, or 1 - 0.9, is one in full.
-    return floor((n_clips + 1) * rate * (1 + 1e-12))
+    is_allowed = weight.cumsum() - weight <= at_most_above + 1e-9
+    return float(scores[order[is_allowed][-1]]) if is_allowed.any() else None
+
+
+def _least_recordings(rate: float) -> int:
+    """How many independent recordings a rate of false alarms takes."""
+    return ceil(1 / (rate * (1 + 1e-12))) - 1
+
+
+def _warn_of_few_recordings(groups: np.ndarray | None, rate: float) -> None:
+    if groups is None:
+        return
+    n_recordings, needed = len(np.unique(groups)), _least_recordings(rate)
+    if n_recordings >= max(needed, _FEW_RECORDINGS + 1):
+        return
+    lowest = 1 / (n_recordings + 1)
+    unknown = (
+        f"the lowest share of false alarms that {n_recordings} recordings can promise is "
+        f"1 in {n_recordings + 1} ({lowest:.0%}), and not {rate:.0%}, which takes {needed}"
+        if n_recordings < needed
+        else "how much recordings of this machine differ can't be told from so few"
+    )
+    warnings.warn(
+        f"the clips come from {n_recordings} recordings only: {unknown}. More clips of the "
+        "same recordings don't help; record on other days and under other conditions",
+        FewRecordingsWarning,
+        stacklevel=3,
+    )
 
 
 class OutlierDetector(OutlierMixin, BaseEstimator):
@@ -163,13 +259,19 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         """Whether the unit is a standard deviation of normal samples' scores."""
         return False
 
-    def _place_threshold(self, scores: np.ndarray, *, held_out: bool) -> None:
+    def _place_threshold(
+        self,
+        scores: np.ndarray,
+        *,
+        held_out: bool,
+        groups: np.ndarray | None = None,
+    ) -> None:
         """Remember the training clips' anomaly scores, and go as far as they do."""
         self.normal_scores_ = scores
         if held_out:
+            threshold = _conformal(scores, self.contamination, groups)
             # With too few clips for the rate, their highest score is the best there is.
-            n_alarms = max(1, _n_alarms(len(scores), self.contamination))
-            self.offset_ = -float(np.sort(scores)[-n_alarms])
+            self.offset_ = -float(scores.max() if threshold is None else threshold)
         else:
             self.offset_ = float(np.quantile(-scores, self.contamination))
 
@@ -218,7 +320,9 @@ class FeatureDetector(OutlierDetector):
     scores in ``_score`` what has been checked here.
     """
 
-    def fit(self, X: ArrayLike, y: Any = None) -> FeatureDetector:
+    def fit(
+        self, X: ArrayLike, y: Any = None, groups: ArrayLike | None = None
+    ) -> FeatureDetector:
         """Learn what normal samples are like, and set the threshold.
 
         Parameters
@@ -226,6 +330,9 @@ class FeatureDetector(OutlierDetector):
         X : array of shape (n_samples, n_features)
             Features of normal samples, two or more.
         y : ignored
+        groups : array of shape (n_samples,), optional
+            Which recording each sample comes from. With ``cv``, those of one recording
+            are held out together, and each recording counts as one for the threshold.
 
         Returns
         -------
@@ -250,9 +357,11 @@ class FeatureDetector(OutlierDetector):
                 f"all {len(X)} training samples are the same: there is nothing to "
                 "learn about how normal ones differ"
             )
+        groups = check_groups(groups, len(X)) if self.cv is not None else None
         self.typical_ = np.median(X, axis=0)
         self._fit(X)
-        self._set_offset(X)
+        self._set_offset(X, groups)
+        _warn_of_few_recordings(groups, self.contamination)
         return self
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
@@ -303,13 +412,14 @@ class FeatureDetector(OutlierDetector):
         X = validate_data(self, X, dtype=np.float64, reset=False)
         return _one_at_a_time(self, X, self.typical_)
 
-    def _set_offset(self, X: np.ndarray) -> None:
+    def _set_offset(self, X: np.ndarray, groups: np.ndarray | None) -> None:
         """Place the threshold among the scores of normal samples."""
         if self.cv is None:
             scores = -self._score(X)
         else:
-            scores = held_out_scores(clone(self).set_params(cv=None), X, self.cv)
-        self._place_threshold(scores, held_out=self.cv is not None)
+            copy = clone(self).set_params(cv=None)
+            scores = held_out_scores(copy, X, self.cv, groups=groups)
+        self._place_threshold(scores, held_out=self.cv is not None, groups=groups)
 
 
 def _spread(X: np.ndarray, centre: np.ndarray) -> np.ndarray:
@@ -766,21 +876,30 @@ class PanelDetector(FeatureDetector):
         parts = np.split(X, n_parts, axis=1)
         self.detectors_ = [clone(self.detector).fit(part) for part in parts]
 
-    def _set_offset(self, X: np.ndarray) -> None:
+    def _set_offset(self, X: np.ndarray, groups: np.ndarray | None) -> None:
         """Learn how each detector's scores vary among normal samples, too."""
         if self.cv is None:
             normal = self._scores_of_parts(X)
         else:
-            parts = np.split(X, len(self.detectors_), axis=1)
-            held_out = [held_out_scores(self.detector, part, self.cv) for part in parts]
+            held_out = [
+                held_out_scores(self.detector, part, self.cv, groups=groups)
+                for part in np.split(X, len(self.detectors_), axis=1)
+            ]
             normal = np.stack(held_out, axis=1)
-        self._compare_with(normal, held_out=self.cv is not None)
+        self._compare_with(normal, held_out=self.cv is not None, groups=groups)
 
-    def _compare_with(self, normal: np.ndarray, *, held_out: bool) -> None:
+    def _compare_with(
+        self,
+        normal: np.ndarray,
+        *,
+        held_out: bool,
+        groups: np.ndarray | None = None,
+    ) -> None:
         """Express scores by how those of normal samples vary, (n_samples, n_parts)."""
         self.centre_ = np.median(normal, axis=0)
         self.spread_ = _spread(normal, self.centre_)
-        self._place_threshold(-self._combine(normal), held_out=held_out)
+        scores = -self._combine(normal)
+        self._place_threshold(scores, held_out=held_out, groups=groups)
 
     def _score(self, X: np.ndarray) -> np.ndarray:
         return self._combine(self._scores_of_parts(X))
@@ -833,7 +952,74 @@ class PanelDetector(FeatureDetector):
         return -np.max((scores - self.centre_) / self.spread_, axis=1)
 
 
-class PipelineWithLevel(OutlierDetector, Pipeline):
+class DetectorPipeline(Pipeline):
+    """A pipeline from audio to scores that knows which clips belong together.
+
+    Parameters
+    ----------
+    steps : list of (name, estimator)
+        As in scikit-learn's `Pipeline`. The first takes audio, the last is a detector.
+    memory, verbose
+        As in scikit-learn's `Pipeline`.
+
+    Examples
+    --------
+    >>> from esa4_helpers import make_detector
+    >>> normal = 0.01 * np.random.default_rng(0).standard_normal((20, 16000))
+    >>> recordings = np.arange(20) // 2
+    >>> detector = make_detector("level").fit(normal, groups=recordings)
+    >>> type(detector).__name__
+    'DetectorPipeline'
+    """
+
+    def fit(
+        self, X: ArrayLike, y: Any = None, groups: ArrayLike | None = None
+    ) -> DetectorPipeline:
+        """Fit all steps, and set the threshold.
+
+        Parameters
+        ----------
+        X : array of shape (n_clips, n_samples)
+            Normal clips, as the first step takes them.
+        y : ignored
+        groups : array of shape (n_clips,), optional
+            Which recording each clip comes from, as `read_recordings` tells. Clips of
+            one recording are held out together, and each recording counts as one for
+            the threshold. Without them every clip is taken to be a recording of its own,
+            and a `NearDuplicatesWarning` says if that can't be.
+
+        Returns
+        -------
+        DetectorPipeline
+            Itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As the steps do; ValueError, too, if all clips are of one group.
+        """
+        groups = check_groups(groups, len(X))
+        self._fit_quietly(X, groups)
+        if groups is None:
+            _warn_of_duplicates(near_duplicates(X))
+        _warn_of_few_recordings(groups, self[-1].contamination)
+        return self
+
+    def _fit_quietly(self, X: ArrayLike, groups: np.ndarray | None) -> DetectorPipeline:
+        """Fit without warnings, which would come once for each step."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NearDuplicatesWarning)
+            warnings.simplefilter("ignore", FewRecordingsWarning)
+            self._fit_steps(X, groups)
+        return self
+
+    def _fit_steps(self, X: ArrayLike, groups: np.ndarray | None) -> None:
+        to_last = {} if groups is None else {f"{self.steps[-1][0]}__groups": groups}
+        with config_context(enable_metadata_routing=False):
+            super().fit(X, **to_last)
+
+
+class PipelineWithLevel(OutlierDetector, DetectorPipeline):
     """A pipeline that hears the level of a clip, too; the more surprised decides.
 
     Many a fault makes a machine a little louder or quieter in all bands, which shows in
@@ -846,7 +1032,7 @@ class PipelineWithLevel(OutlierDetector, Pipeline):
     steps : list of (name, estimator)
         As in scikit-learn's `Pipeline`. The last one is a detector whose scores are
         those of a panel.
-    level : Pipeline
+    level : DetectorPipeline
         Of `Level` and a `PanelDetector`.
     memory, verbose
         As in scikit-learn's `Pipeline`.
@@ -892,38 +1078,19 @@ class PipelineWithLevel(OutlierDetector, Pipeline):
         """The last step's share of normal clips beyond the threshold."""
         return self[-1].contamination
 
-    def fit(self, X: ArrayLike, y: Any = None) -> PipelineWithLevel:
-        """Fit all steps and the detector of the level, and set the threshold.
-
-        Parameters
-        ----------
-        X : array of shape (n_clips, n_samples)
-            Normal clips, as the first step takes them.
-        y : ignored
-
-        Returns
-        -------
-        PipelineWithLevel
-            Itself.
-
-        Raises
-        ------
-        ValueError
-            If the last step scores in another unit than `PanelDetector`, or as the steps do.
-        TypeError
-            As the steps do.
-        """
+    def _fit_steps(self, X: ArrayLike, groups: np.ndarray | None) -> None:
+        """Fit the detector of the level, too, and compare."""
         if not self[-1]._scores_as_a_panel():
             raise ValueError(
                 "scores can be compared with that of the level only if they are in the "
                 f"unit of PanelDetector, unlike those of {self[-1]!r}: make the detector "
                 "with level=False"
             )
-        super().fit(X, y)
-        self.level_ = clone(self.level).fit(X)
+        super()._fit_steps(X, groups)
+        self.level_ = clone(self.level)._fit_quietly(X, groups)
         both = [part[-1].normal_scores_ for part in (self, self.level_)]
-        self._place_threshold(np.maximum(*both), held_out=self[-1].cv is not None)
-        return self
+        held_out = self[-1].cv is not None
+        self._place_threshold(np.maximum(*both), held_out=held_out, groups=groups)
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Score clips: higher means more normal.

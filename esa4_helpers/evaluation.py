@@ -15,12 +15,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.stats import mannwhitneyu, norm, pearson3, rankdata, skew, t
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
-from sklearn.model_selection import KFold
 
-from ._checks import check_count, check_labels, check_number
-from .detectors import _n_alarms, anomaly_score
+from ._checks import check_count, check_groups, check_labels, check_number
+from .detectors import (
+    _conformal,
+    _fit_copy,
+    _split,
+    anomaly_score,
+)
 
 # Counting takes half a second then.
 _MOST_ADDITIONS = 610_000_000
@@ -67,6 +71,7 @@ def score_in_folds(
     abnormal: ArrayLike,
     cv: int = 5,
     random_state: int = 0,
+    groups: ArrayLike | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Train and test on the same few normal clips, but never on the same at a time.
 
@@ -85,6 +90,8 @@ def score_in_folds(
         Number of folds, from 2 to the number of normal clips.
     random_state : int
         Seed of the dealing of clips to folds.
+    groups : array of shape (n_normal,), optional
+        Which recording each normal clip comes from, as in `held_out_scores`.
 
     Returns
     -------
@@ -122,14 +129,14 @@ def score_in_folds(
         )
     if len(abnormal) == 0:
         raise ValueError("abnormal must hold at least one clip, got none")
-    of_normal, of_abnormal = np.empty(len(normal)), np.empty((cv, len(abnormal)))
-    folds = KFold(cv, shuffle=True, random_state=random_state).split(normal)
-    for i, (others, fold) in enumerate(folds):
-        copy = clone(detector).fit(normal[others])
+    groups = check_groups(groups, len(normal))
+    of_normal, of_abnormal = np.empty(len(normal)), []
+    for others, fold in _split(len(normal), cv, random_state, groups):
+        copy = _fit_copy(detector, normal, others, groups)
         of_normal[fold] = anomaly_score(copy, normal[fold])
-        of_abnormal[i] = anomaly_score(copy, abnormal)
+        of_abnormal.append(anomaly_score(copy, abnormal))
     is_anomaly = np.arange(len(normal) + len(abnormal)) >= len(normal)
-    return is_anomaly, np.concatenate([of_normal, of_abnormal.mean(axis=0)])
+    return is_anomaly, np.concatenate([of_normal, np.mean(of_abnormal, axis=0)])
 
 
 def auc_interval(
@@ -521,13 +528,16 @@ def gamma_threshold(training_scores: ArrayLike, quantile: float = 0.9) -> float:
 
 
 def conformal_threshold(
-    calibration_scores: ArrayLike, false_alarm_rate: float = 0.1
+    calibration_scores: ArrayLike,
+    false_alarm_rate: float = 0.1,
+    groups: ArrayLike | None = None,
 ) -> float:
     """Compute a threshold that keeps a false-alarm rate, whatever the scores.
 
     It is one of the scores itself: the k-th smallest of n, with
     ``k = ceil((n + 1) * (1 - false_alarm_rate))``. With too few clips for the rate
-    (0.1 takes 9, 0.01 takes 99), k is larger than n, and only infinity keeps it.
+    (0.1 takes 9, 0.01 takes 99), k is larger than n, and only infinity keeps it. With
+    ``groups``, n is the number of recordings, and each clip counts for its share of one.
 
     Parameters
     ----------
@@ -536,6 +546,9 @@ def conformal_threshold(
     false_alarm_rate : float
         Highest share of new normal clips to score strictly above the threshold,
         above 0 and below 1.
+    groups : array of shape (n_clips,), optional
+        Which recording each clip comes from. The promise is then for clips of *new*
+        recordings, and clips of the same one need not be independent.
 
     Returns
     -------
@@ -570,6 +583,10 @@ def conformal_threshold(
     of the American Statistical Association 113, 2018.
     https://doi.org/10.1080/01621459.2017.1307116
 
+    Dunn, Wasserman & Ramdas, "Distribution-free prediction sets for two-layer
+    hierarchical models", Journal of the American Statistical Association 118, 2023.
+    https://doi.org/10.1080/01621459.2022.2060112
+
     Examples
     --------
     >>> conformal_threshold([4, 8, 1, 9, 3, 7, 2, 6, 5], false_alarm_rate=0.2)
@@ -579,13 +596,11 @@ def conformal_threshold(
     """
     calibration_scores = _check_scores(calibration_scores, "calibration_scores")
     rate = _check_share(false_alarm_rate, "false_alarm_rate")
-    n_clips = len(calibration_scores)
-    if n_clips == 0:
+    if len(calibration_scores) == 0:
         raise ValueError("calibration_scores must hold at least 1 score, got none")
-    n_alarms = _n_alarms(n_clips, rate)
-    if n_alarms < 1:
-        return inf
-    return float(np.sort(calibration_scores)[-min(n_alarms, n_clips)])
+    groups = check_groups(groups, len(calibration_scores))
+    threshold = _conformal(calibration_scores, rate, groups)
+    return inf if threshold is None else threshold
 
 
 def alarm_report(

@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sklearn.pipeline import Pipeline
-
 from ._checks import check_count, check_sample_rate
 from .autoencoder import AutoencoderDetector
 from .detectors import (
+    DetectorPipeline,
     GMMDetector,
     KNNDetector,
     MahalanobisDetector,
@@ -64,7 +63,7 @@ _ON_ERRORS: dict[str, Callable[[int], OutlierDetector]] = {
 def _with_level(steps: list[tuple[str, Any]], sr: float) -> PipelineWithLevel:
     panel = PanelDetector(MahalanobisDetector(), cv=_FOLDS)
     return PipelineWithLevel(
-        steps, level=Pipeline([("level", Level(sr)), ("detector", panel)])
+        steps, level=DetectorPipeline([("level", Level(sr)), ("detector", panel)])
     )
 
 
@@ -86,7 +85,7 @@ def detector_names() -> tuple[str, ...]:
 
 def make_detector(
     name: str, sr: float = 16000, random_state: int = 0, *, level: bool = True
-) -> Pipeline:
+) -> DetectorPipeline:
     """Make a detector that goes all the way from audio to score.
 
     Fit it to clips of a machine that runs as it should; then
@@ -122,7 +121,7 @@ def make_detector(
 
     Returns
     -------
-    sklearn.pipeline.Pipeline
+    DetectorPipeline
         Not fitted yet; takes audio of shape (n_clips, n_samples), floats in [-1, 1].
 
     Raises
@@ -155,9 +154,11 @@ def make_detector(
     seed = check_count(random_state, "random_state")
     spectrogram = ("spectrogram", LogMelSpectrogram(sr))
     if name in _ON_LEVELS:
-        return Pipeline([("level", Level(sr)), ("detector", _ON_LEVELS[name](seed))])
+        return DetectorPipeline(
+            [("level", Level(sr)), ("detector", _ON_LEVELS[name](seed))]
+        )
     if name in _ON_ERRORS:
-        return Pipeline([spectrogram, ("detector", _ON_ERRORS[name](seed))])
+        return DetectorPipeline([spectrogram, ("detector", _ON_ERRORS[name](seed))])
     if name in _ON_BAND_PROFILES:
         judge = _ON_BAND_PROFILES[name](seed)
         panel = PanelDetector(judge, len(BAND_PROFILE), cv=_FOLDS)
@@ -170,4 +171,4 @@ def make_detector(
             f"there is no detector {name!r}{renamed}: expected one of "
             f"{', '.join(map(repr, detector_names()))}"
         )
-    return _with_level(steps, sr) if level else Pipeline(steps)
+    return _with_level(steps, sr) if level else DetectorPipeline(steps)

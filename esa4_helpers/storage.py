@@ -11,6 +11,7 @@ from skops.io import dump, get_untrusted_types, load
 
 from .autoencoder import AutoencoderDetector
 from .detectors import (
+    DetectorPipeline,
     GMMDetector,
     KNNDetector,
     MahalanobisDetector,
@@ -26,6 +27,7 @@ _OURS = [
     f"{kind.__module__}.{kind.__qualname__}"
     for kind in (
         AutoencoderDetector,
+        DetectorPipeline,
         GMMDetector,
         KNNDetector,
         Level,

@@ -11,6 +11,7 @@ from sklearn.exceptions import NotFittedError
 
 from esa4_helpers import (
     AutoencoderDetector,
+    FewRecordingsWarning,
     anomaly_score,
     autoencoder,
     features,
@@ -392,3 +393,16 @@ def test_clips_are_checked_once_where_they_come_in(trained, score, monkeypatch):
         counted.clear()
         ask(striped(2))
         assert counted == ["S"]
+
+
+@pytest.mark.usefixtures("_eagerly")
+@pytest.mark.parametrize("score", ["profile", "mean"])
+def test_networks_are_trained_without_any_piece_of_a_held_out_recording(score):
+    S = np.concatenate([squeaking(6)] * 2)
+    groups = np.tile(np.arange(6), 2)
+    detector = AutoencoderDetector("dense", score, n_updates=2, network_cv=2)
+    for _, others, fold in detector._copies(S, groups):
+        assert set(groups[others]).isdisjoint(groups[fold])
+    with pytest.warns(FewRecordingsWarning, match="1 in 7"):
+        detector.fit(S, groups=groups)
+    assert detector.offset_ == -detector.normal_scores_.max()

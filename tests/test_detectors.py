@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 from scipy.stats import median_abs_deviation, norm
-from sklearn.base import clone
+from sklearn import config_context
+from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.cluster import KMeans
 from sklearn.covariance import LedoitWolf
 from sklearn.decomposition import PCA
@@ -15,18 +16,27 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from esa4_helpers import (
+    FewRecordingsWarning,
     GMMDetector,
     KNNDetector,
     LogMelSpectrogram,
     MahalanobisDetector,
+    NearDuplicatesWarning,
     PoolOverTime,
     ShrunkWhitening,
     TwoSidedDetector,
     anomaly_score,
     conformal_threshold,
     held_out_scores,
+    make_detector,
+    make_synthetic_machine,
 )
-from esa4_helpers.detectors import OutlierDetector, PanelDetector, PipelineWithLevel
+from esa4_helpers.detectors import (
+    DetectorPipeline,
+    OutlierDetector,
+    PanelDetector,
+    PipelineWithLevel,
+)
 from esa4_helpers.features import Level
 
 RNG = np.random.default_rng(0)
@@ -638,7 +648,7 @@ class TestPipelineWithLevel:
             ("pool", PoolOverTime("max")),
             ("detector", panel()),
         ]
-        level = Pipeline([("level", Level()), ("detector", panel())])
+        level = DetectorPipeline([("level", Level()), ("detector", panel())])
         return PipelineWithLevel(steps, level=level)
 
     def test_scores_as_one_more_part_of_the_panel(self):
@@ -717,3 +727,93 @@ class TestExplaining:
     def test_asking_before_fitting_is_refused(self, detector):
         with pytest.raises(NotFittedError):
             detector.explain(self.X)
+
+
+class Remembers(OutlierMixin, BaseEstimator):
+    """Scores 0 what it was fitted to, and -1 all else."""
+
+    def fit(self, X: np.ndarray, y: object = None) -> Remembers:
+        self.known_ = {row.tobytes() for row in X}
+        return self
+
+    def score_samples(self, X: np.ndarray) -> np.ndarray:
+        return np.array([0.0 if row.tobytes() in self.known_ else -1.0 for row in X])
+
+
+class TestGroups:
+    X = np.tile(np.random.default_rng(0).normal(size=(12, 4)), (5, 1))
+    groups = np.tile(np.arange(12), 5)
+
+    def test_no_piece_of_a_held_out_recording_is_fitted_to(self):
+        assert (held_out_scores(Remembers(), self.X, groups=self.groups) == 1).all()
+        names = np.array([f"run {i}" for i in self.groups])
+        assert (held_out_scores(Remembers(), self.X, groups=names) == 1).all()
+        with pytest.warns(NearDuplicatesWarning, match="60 of 60 .* clips 0 and 12"):
+            assert (held_out_scores(Remembers(), self.X) == 0).any()
+
+    def test_fewer_recordings_than_folds_are_held_out_one_by_one(self):
+        few = self.groups % 3
+        scores = held_out_scores(Remembers(), self.X, cv=5, groups=few)
+        assert (scores == 1).all()
+
+    @pytest.mark.parametrize("cv", [2, 5])
+    def test_one_recording_can_hold_nothing_out(self, cv):
+        one = np.zeros(60)
+        with pytest.raises(ValueError, match="all 60 clips come from one recording"):
+            held_out_scores(MahalanobisDetector(), self.X, cv, groups=one)
+        with pytest.raises(ValueError, match="all 60 clips come from one recording"):
+            MahalanobisDetector(cv=cv).fit(self.X, groups=one)
+
+    def test_groups_must_fit_the_clips(self):
+        with pytest.raises(
+            ValueError, match=r"each of the 60 clips, got the shape \(3,\)"
+        ):
+            held_out_scores(MahalanobisDetector(), self.X, groups=[1, 2, 3])
+        with pytest.raises(ValueError, match="groups holds NaN"):
+            held_out_scores(MahalanobisDetector(), self.X, groups=np.full(60, np.nan))
+
+    def test_few_recordings_say_what_they_can_not_promise(self):
+        few = self.groups % 5
+        message = r"5 recordings only: .* 1 in 6 \(17%\), and not 10%, which takes 9"
+        single = MahalanobisDetector(cv=5)
+        for detector in (single, PanelDetector(MahalanobisDetector(), 2, cv=5)):
+            with pytest.warns(FewRecordingsWarning, match=message) as caught:
+                detector.fit(self.X, groups=few)
+            assert len(caught) == 1
+        with pytest.warns(FewRecordingsWarning, match="differ can't be told"):
+            MahalanobisDetector(cv=5, contamination=0.5).fit(self.X, groups=few)
+        MahalanobisDetector(cv=5).fit(self.X, groups=self.groups % 9)
+
+    def test_without_folds_they_play_no_part(self):
+        plain = MahalanobisDetector().fit(self.X)
+        grouped = MahalanobisDetector().fit(self.X, groups=np.zeros(60))
+        assert plain.offset_ == grouped.offset_
+
+    @pytest.mark.parametrize("name", ["level", "mahalanobis"])
+    def test_pipelines_pass_them_on_with_metadata_routing_too(self, name):
+        clips = 0.01 * np.random.default_rng(0).standard_normal((24, 8000))
+        groups = np.arange(24) // 2
+        usual = make_detector(name).fit(clips, groups=groups)
+        with config_context(enable_metadata_routing=True):
+            routed = make_detector(name).fit(clips, groups=groups)
+        np.testing.assert_array_equal(routed.predict(clips), usual.predict(clips))
+
+    @pytest.mark.parametrize(
+        ("name", "how"), [("gmm", "repeated"), ("knn", "overlapping")]
+    )
+    def test_pieces_of_recordings_raise_no_more_alarms_than_promised(self, name, how):
+        n, length = (20, 1.0) if how == "repeated" else (12, 5.0)
+        machine = make_synthetic_machine(n + 100, 0, duration=length, noise_spread_db=1)
+        new = machine.audio[n:, :16000]
+        if how == "repeated":
+            clips = np.tile(machine.audio[:n], (12, 1))
+            groups = np.tile(np.arange(n), 12)
+        else:
+            starts = range(0, 4 * 16000 + 1, 3200)
+            pieces = [machine.audio[:n, start : start + 16000] for start in starts]
+            clips, groups = np.concatenate(pieces), np.tile(np.arange(n), len(starts))
+        with pytest.warns(NearDuplicatesWarning, match=f"count as {n} clips at most"):
+            alone = make_detector(name).fit(clips)
+        together = make_detector(name).fit(clips, groups=groups)
+        assert np.mean(alone.predict(new) == -1) > 0.9
+        assert np.mean(together.predict(new) == -1) <= 0.2

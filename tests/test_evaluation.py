@@ -9,6 +9,7 @@ from scipy.stats import gamma, hypergeom, kstest, mannwhitneyu, norm, rankdata
 
 from esa4_helpers import (
     GMMDetector,
+    KNNDetector,
     TwoSidedDetector,
     auc,
     evaluation,
@@ -569,3 +570,40 @@ class TestScoreInFolds:
     def test_bad_input_is_named(self, abnormal, cv, message):
         with pytest.raises(ValueError, match=message):
             score_in_folds(GMMDetector(1), self.NORMAL, abnormal, cv)
+
+
+class TestConformalThresholdOfRecordings:
+    def test_clips_that_are_recordings_of_their_own_change_nothing(self):
+        scores = np.random.default_rng(0).normal(size=50)
+        for rate in (0.02, 0.1, 0.5, 0.95):
+            assert conformal_threshold(scores, rate, np.arange(50)) == (
+                conformal_threshold(scores, rate)
+            )
+
+    @pytest.mark.parametrize("n_clips", [(20,) * 9, (1, 1, 1, 2, 2, 3, 50, 50, 90)])
+    def test_keeps_its_promise_for_new_recordings(self, n_clips):
+        rng = np.random.default_rng(0)
+        groups = np.repeat(np.arange(9), n_clips)
+        with_groups, without = [], []
+        for _ in range(400):
+            scores = rng.normal(size=9)[groups] + 0.2 * rng.normal(size=len(groups))
+            new = rng.normal() + 0.2 * rng.normal(size=100)
+            with_groups.append(np.mean(new > conformal_threshold(scores, 0.1, groups)))
+            without.append(np.mean(new > conformal_threshold(scores, 0.1)))
+        assert np.mean(with_groups) < 0.115
+        assert np.mean(without) > 0.13
+
+    def test_too_few_recordings_can_not_keep_the_rate(self):
+        scores = np.arange(100.0)
+        assert conformal_threshold(scores, 0.1, np.arange(100) % 5) == np.inf
+        assert conformal_threshold(scores, 0.1, np.arange(100) % 9) < np.inf
+
+
+def test_score_in_folds_keeps_recordings_together():
+    normal = np.tile(np.random.default_rng(0).normal(size=(10, 2)), (3, 1))
+    abnormal = np.full((5, 2), 9.0)
+    apart = score_in_folds(KNNDetector(1), normal, abnormal)[1]
+    groups = np.tile(np.arange(10), 3)
+    together = score_in_folds(KNNDetector(1), normal, abnormal, groups=groups)[1]
+    assert together[:30].min() > apart[:30].min()
+    assert len(together) == 35

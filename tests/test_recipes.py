@@ -13,6 +13,7 @@ from esa4_helpers import (
     make_detector,
     score_in_folds,
 )
+from esa4_helpers.detectors import DetectorPipeline
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 
@@ -193,7 +194,7 @@ class TestWithLevel:
             Pipeline(fitted[name].steps).score_samples(clips),
             without.score_samples(clips),
         )
-        assert type(without) is Pipeline
+        assert type(without) is DetectorPipeline
 
     @pytest.mark.parametrize("name", ["level", "dense"])
     def test_the_others_have_nothing_to_turn_off(self, name):

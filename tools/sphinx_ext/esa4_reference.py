@@ -29,7 +29,7 @@ SETTINGS = {
     "autodoc_default_options": {
         "members": True,
         # What our own base classes give, but not what those of others do.
-        "inherited-members": "BaseEstimator, OutlierMixin, TransformerMixin, "
+        "inherited-members": "BaseEstimator, OutlierMixin, Pipeline, TransformerMixin, "
         "BaseException, object",
         "member-order": "bysource",
         # scikit-learn's own machinery, which it adds to every class.

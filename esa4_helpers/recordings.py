@@ -1,0 +1,622 @@
+"""Recordings of your own machine: from a folder of sound files to clips.
+
+Files may differ in format, sample rate, length and number of channels. They are read in
+blocks and cut one by one, so that no more is in memory than what is asked for, and what
+can't be used is listed with its reason instead of stopping the rest.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import ArrayLike
+
+from ._checks import (
+    LARGEST_SAMPLE,
+    check_count,
+    check_labels,
+    check_number,
+    check_sample_rate,
+    is_silent,
+)
+from .datasets import DatasetError
+
+# What libsndfile reads, but for files without a header, of which rate and width are unknown.
+_READABLE = frozenset(
+    {".wav", ".wave", ".bwf", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus"}
+    | {".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf"}
+)
+# Other sound files, such as phones write: left out without a word, they would be missed.
+_UNREADABLE = frozenset(
+    {".m4a", ".aac", ".mp4", ".wma", ".amr", ".3gp", ".webm", ".mka", ".ape", ".ac3"}
+)
+_FLOATS = ("FLOAT", "DOUBLE")
+
+# In frames: short, as of a damaged file the block that holds the damage is lost.
+_BLOCK = 16384
+# Recorders for sound start at 8 kHz; a header that says less than this is damaged.
+_LEAST_RATE = 1000
+_LARGEST_AUDIO = 2 * 2**30
+# Of an Ogg file, its last page is within so many bytes of the end.
+_LARGEST_OGG_PAGE = 65307
+
+
+class _RefusedError(Exception):
+    """Nothing of a file can be used."""
+
+
+class _DamagedError(Exception):
+    """A file ends before its time; what came before can be used."""
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """How files become clips, in samples of the wanted rate."""
+
+    sr: int
+    n_samples: int
+    hop: int
+    channel: int | str
+
+
+@dataclass(frozen=True, eq=False)
+class Recordings:
+    """Clips cut from sound files, which are read only when their sound is asked for.
+
+    Made by `read_recordings`. Clips are in the natural order of the files, and within a file
+    in the order of time.
+
+    Parameters
+    ----------
+    cut : object
+        How files become clips.
+    files : mapping from str to pathlib.Path
+        Where each recording lies.
+    recordings : array of shape (n_clips,)
+        The recording that each clip comes from, as its path within the folder: what
+        detectors take as ``groups``.
+    positions : array of shape (n_clips,)
+        Which clip of its recording each one is, counted from 0.
+    skipped : mapping from str to str
+        Files of which nothing is used, and why.
+    partial : mapping from str to str
+        Recordings of which some is missing, and why.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("run 10.wav", "run 2.wav"):
+    ...         noise = np.random.default_rng(0).normal(0, 0.1, 8000)
+    ...         soundfile.write(Path(folder, name), noise, samplerate=4000)
+    ...     clips = read_recordings(folder, clip_seconds=1.0)
+    ...     audio = clips.audio
+    >>> audio.shape, clips.sr
+    ((4, 16000), 16000)
+    >>> clips.names
+    ('run 2.wav at 0 s', 'run 2.wav at 1 s', 'run 10.wav at 0 s', 'run 10.wav at 1 s')
+    """
+
+    cut: _Cut
+    files: Mapping[str, Path]
+    recordings: np.ndarray
+    positions: np.ndarray
+    skipped: Mapping[str, str]
+    partial: Mapping[str, str]
+
+    def __len__(self) -> int:
+        return len(self.recordings)
+
+    @property
+    def sr(self) -> int:
+        """Sample rate of the clips in Hz."""
+        return self.cut.sr
+
+    @property
+    def starts(self) -> np.ndarray:
+        """Where in its recording each clip starts, in s."""
+        return self.positions * (self.cut.hop / self.sr)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """One name for each clip, each different."""
+        pairs = zip(self.recordings, self.starts, strict=True)
+        return tuple(f"{recording} at {start:.10g} s" for recording, start in pairs)
+
+    @cached_property
+    def audio(self) -> np.ndarray:
+        """All clips at once, float32 of shape (n_clips, n_samples), read-only."""
+        shape = (len(self), self.cut.n_samples)
+        n_bytes = 4 * shape[0] * shape[1]
+        if n_bytes > _LARGEST_AUDIO:
+            raise MemoryError(
+                f"all {shape[0]} clips together would take {n_bytes / 2**30:.1f} GiB of "
+                "memory: go through them with blocks(), take some of them with select(), "
+                "or read them with a longer hop_seconds"
+            )
+        audio = np.empty(shape, np.float32)
+        for clips, block in self.blocks():
+            audio[clips] = block
+        audio.setflags(write=False)
+        return audio
+
+    def blocks(self, n_clips: int = 16) -> Iterator[tuple[slice, np.ndarray]]:
+        """Go through all clips, a few at a time, without keeping any.
+
+        Parameters
+        ----------
+        n_clips : int
+            Most clips in a block.
+
+        Returns
+        -------
+        iterator of (slice, ndarray)
+            Which clips they are, and their sound: float32 of shape (n, n_samples).
+
+        Raises
+        ------
+        ValueError, TypeError
+            If ``n_clips`` is not a whole number above 0.
+        DatasetError
+            If a file has changed since it was found.
+        """
+        n_clips = check_count(n_clips, "n_clips", at_least=1)
+        start, block = 0, []
+        for clip in self._clips():
+            block.append(clip)
+            if len(block) == n_clips:
+                yield slice(start, start + n_clips), np.stack(block)
+                start, block = start + n_clips, []
+        if block:
+            yield slice(start, start + len(block)), np.stack(block)
+
+    def select(self, keep: ArrayLike) -> Recordings:
+        """Take some of the clips.
+
+        Parameters
+        ----------
+        keep : array of shape (n_clips,)
+            True for each clip to keep.
+
+        Returns
+        -------
+        Recordings
+            With all else as it was.
+
+        Raises
+        ------
+        ValueError
+            If ``keep`` has another shape, or no clip is left.
+        """
+        keep = check_labels(keep, "keep", len(self))
+        if not keep.any():
+            raise ValueError("keep selects no clip")
+        return replace(
+            self, recordings=self.recordings[keep], positions=self.positions[keep]
+        )
+
+    def _clips(self) -> Iterator[np.ndarray]:
+        for recording in dict.fromkeys(self.recordings):
+            wanted = self.positions[self.recordings == recording]
+            found = 0
+            try:
+                for position, clip in enumerate(
+                    _clips_of(self.files[recording], self.cut)
+                ):
+                    if position == wanted[found]:
+                        yield clip
+                        found += 1
+                        if found == len(wanted):
+                            break
+            except (_RefusedError, _DamagedError):
+                # Known since it was first read; only a clip that is missing is news.
+                pass
+            if found < len(wanted):
+                raise DatasetError(
+                    f"{self.files[recording]} has changed since it was found: clip "
+                    f"{wanted[found]} of it is gone. Call read_recordings again"
+                )
+
+
+def read_recordings(
+    folder: str | Path | Sequence[str | Path],
+    clip_seconds: float,
+    hop_seconds: float | None = None,
+    sr: int = 16000,
+    channel: int | str = "mean",
+    *,
+    keep_silent: bool = False,
+) -> Recordings:
+    """Find the recordings in a folder and cut each into clips of the same length.
+
+    All formats that libsndfile reads may be mixed (WAV, FLAC, OGG, MP3 and more), and
+    so may sample rates, lengths and numbers of channels. Sub-folders are searched, too.
+    Hidden files and files that hold no sound are passed over. Each file is read once
+    from end to end, in blocks, to see what of it can be used; its sound is kept only when
+    ``audio`` or ``blocks`` asks for it, so even ten hours take little memory.
+
+    Parameters
+    ----------
+    folder : str or path, or a sequence of them
+        A folder, a file, or several files.
+    clip_seconds : float
+        Length of each clip in s.
+    hop_seconds : float, optional
+        Step from the start of one clip to the start of the next, in s. By default the
+        clip's length. What is left at the end of a file is shorter than a clip and is
+        dropped. Clips that overlap share their sound: train with ``groups``.
+    sr : int
+        Sample rate in Hz that all clips are brought to.
+    channel : int or "mean"
+        Which channel of each file to use, counted from 0, or the mean of all.
+    keep_silent : bool
+        Whether to keep clips without any sound. They have no place in training, but
+        while a machine is watched they show that a sensor has failed.
+
+    Returns
+    -------
+    Recordings
+        ``audio``, ``sr`` and ``names`` as a `Dataset` has them; ``recordings`` and
+        ``starts`` say where each clip comes from, and ``skipped`` and ``partial`` what
+        was left out: files that are damaged, empty, too short or silent. A damaged file
+        is used up to the damage.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder or file.
+    DatasetError
+        If nothing in the folder can be used.
+    ValueError, TypeError
+        If a number is out of its range.
+
+    References
+    ----------
+    ``soxr.ResampleStream`` does the resampling, with the same result as
+    `librosa.resample` on the whole file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> noise = np.random.default_rng(0).normal(0, 0.1, (110250, 2))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     soundfile.write(Path(folder, "pump.flac"), noise, samplerate=44100)
+    ...     soundfile.write(Path(folder, "short.wav"), noise[:4410], samplerate=44100)
+    ...     clips = read_recordings(folder, clip_seconds=1.0, hop_seconds=0.5)
+    >>> clips.starts
+    array([0. , 0.5, 1. , 1.5])
+    >>> clips.skipped
+    {'short.wav': 'too short: 0.1 s, and a clip takes 1 s'}
+    """
+    cut = _check_cut(clip_seconds, hop_seconds, sr, channel)
+    files, skipped = find_recordings(folder)
+    recordings, positions, partial = [], [], {}
+    for name, path in files.items():
+        kept, missing = _look_through(path, cut, keep_silent)
+        recordings += [name] * len(kept)
+        positions += kept
+        if missing:
+            (partial if kept else skipped)[name] = missing
+    if not recordings:
+        raise DatasetError(f"no recording in {folder} can be used: {_found(skipped)}")
+    return Recordings(
+        cut=cut,
+        files=files,
+        recordings=np.array(recordings),
+        positions=np.array(positions),
+        skipped=dict(sorted(skipped.items(), key=lambda item: _natural(item[0]))),
+        partial=partial,
+    )
+
+
+def find_recordings(
+    folder: str | Path | Sequence[str | Path],
+) -> tuple[dict[str, Path], dict[str, str]]:
+    """List the sound files in a folder, in natural order: 2 comes before 10.
+
+    Parameters
+    ----------
+    folder : str or path, or a sequence of them
+        A folder, a file, or several files. Sub-folders are searched, but links to
+        folders are not followed.
+
+    Returns
+    -------
+    files : dict from str to pathlib.Path
+        Each file by its path within the folder.
+    skipped : dict from str to str
+        What looks like a sound file and can't be read, with the reason.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder or file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("b10.wav", "b2.wav", "phone.m4a", "notes.txt"):
+    ...         Path(folder, name).touch()
+    ...     files, skipped = find_recordings(folder)
+    >>> list(files), list(skipped)
+    (['b2.wav', 'b10.wav'], ['phone.m4a'])
+    """
+    if isinstance(folder, (str, Path)) and Path(folder).is_dir():
+        root = Path(folder)
+        found = {_shown(path.relative_to(root)): path for path in _walk(root)}
+    else:
+        given = [folder] if isinstance(folder, (str, Path)) else folder
+        found = {_shown(Path(path)): Path(path) for path in given}
+    files, skipped = {}, {}
+    for name in sorted(found, key=_natural):
+        path = found[name]
+        reason = _no_sound(path)
+        if reason:
+            skipped[name] = reason
+        else:
+            files[name] = path
+    gone = [name for name, path in found.items() if not os.path.lexists(path)]
+    if gone:
+        raise FileNotFoundError(f"there is no folder or file {gone[0]}")
+    return files, skipped
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    """What looks like a sound file, and links to folders."""
+    for place, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if not _is_hidden(name)]
+        links = [name for name in folders if Path(place, name).is_symlink()]
+        for name in (*files, *links):
+            suffix = Path(name).suffix.lower()
+            is_sound = name in links or suffix in _READABLE | _UNREADABLE
+            if is_sound and not _is_hidden(name):
+                yield Path(place, name)
+
+
+def _is_hidden(name: str) -> bool:
+    # The latter is what macOS puts into zips beside the files.
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def _no_sound(path: Path) -> str | None:
+    """Say why a path can't be a recording, before it is opened."""
+    if path.is_dir():
+        return "a link to a folder, which is not followed: name that folder itself"
+    if path.suffix.lower() in _UNREADABLE:
+        return (
+            f"{path.suffix} files can't be read: convert it to WAV or FLAC, for instance "
+            "with ffmpeg"
+        )
+    if not path.exists():
+        return "a link that leads nowhere"
+    if not path.is_file():
+        return "not a file"
+    return None
+
+
+def _shown(path: Path) -> str:
+    """A path as text that can be printed, whatever bytes its name is made of."""
+    return os.fsencode(path.as_posix()).decode("utf-8", "replace")
+
+
+def _natural(name: str) -> tuple[list[int | str], ...]:
+    """A key that sorts numbers within names by their value."""
+    text = unicodedata.normalize("NFC", name)
+    by_value = [
+        [
+            int(part) if i % 2 else part
+            for i, part in enumerate(re.split(r"(\d+)", part))
+        ]
+        for part in PurePosixPath(text.casefold()).parts
+    ]
+    return (*by_value, [text])
+
+
+def _found(skipped: Mapping[str, str]) -> str:
+    if not skipped:
+        return "it holds no sound files (such as .wav, .flac, .ogg or .mp3)"
+    first = [f"{name} ({reason})" for name, reason in list(skipped.items())[:5]]
+    more = [f"and {len(skipped) - 5} more"] if len(skipped) > 5 else []
+    return "; ".join(first + more)
+
+
+def _check_cut(
+    clip_seconds: float, hop_seconds: float | None, sr: int, channel: int | str
+) -> _Cut:
+    sr = check_count(check_sample_rate(sr, at_least=_LEAST_RATE), "sr")
+    if channel != "mean":
+        channel = check_count(channel, "channel")
+    hop_seconds = clip_seconds if hop_seconds is None else hop_seconds
+    lengths = []
+    for seconds, name in ((clip_seconds, "clip_seconds"), (hop_seconds, "hop_seconds")):
+        length = round(check_number(seconds, name) * sr)
+        if length < 1:
+            raise ValueError(
+                f"{name} must be above 0, at least one sample, got {seconds!r}"
+            )
+        lengths.append(length)
+    return _Cut(sr, *lengths, channel)
+
+
+def _look_through(path: Path, cut: _Cut, keep_silent: bool) -> tuple[list[int], str]:
+    """Which clips of a file to use, and what is missing of the file, if anything is."""
+    silent, missing = [], ""
+    try:
+        for clip in _clips_of(path, cut):
+            silent.append(bool(is_silent(clip)))
+    except _RefusedError as error:
+        return [], str(error)
+    except _DamagedError as error:
+        missing = str(error)
+    if keep_silent:
+        return list(range(len(silent))), missing
+    kept = [i for i, none in enumerate(silent) if not none]
+    reasons = [missing] if missing else []
+    if silent and not kept:
+        reasons.append("silent from start to end: was the recorder on?")
+    elif len(kept) < len(silent):
+        reasons.append(
+            f"{len(silent) - len(kept)} of {len(silent)} clips are silent and left out"
+        )
+    return kept, "; ".join(reasons)
+
+
+def _clips_of(path: Path, cut: _Cut) -> Iterator[np.ndarray]:
+    """All whole clips of a file, in turn."""
+    pending, n_pending, start, n_clips = [], 0, 0, 0
+    damage, n_seconds = None, 0.0
+    with _open(path) as sound:
+        n_found = 0
+        try:
+            for block in _resampled(sound, cut):
+                n_found += len(block)
+                pending.append(block)
+                n_pending += len(block)
+                if n_pending < start + cut.n_samples:
+                    continue
+                waiting = np.concatenate(pending)
+                while start + cut.n_samples <= len(waiting):
+                    yield waiting[start : start + cut.n_samples]
+                    n_clips += 1
+                    start += cut.hop
+                done = min(start, len(waiting))
+                pending, n_pending, start = (
+                    [waiting[done:]],
+                    len(waiting) - done,
+                    start - done,
+                )
+        except _DamagedError as error:
+            damage = error
+        n_seconds = n_found / cut.sr
+    if damage:
+        raise damage
+    if not n_clips:
+        raise _RefusedError(
+            f"too short: {n_seconds:.4g} s, and a clip takes {cut.n_samples / cut.sr:.4g} s"
+        )
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[soundfile.SoundFile]:
+    """A recording, ready to be read, with the file that it reads as its name."""
+    try:
+        # By Python, as the name may hold bytes that are no text.
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise _RefusedError("empty: the file has 0 bytes")
+            file.seek(0)
+            with soundfile.SoundFile(file) as sound:
+                if not sound.frames:
+                    raise _RefusedError("empty: it holds no sample")
+                yield sound
+    except soundfile.LibsndfileError as error:
+        raise _RefusedError(
+            f"damaged, or no sound file: {error.error_string}"
+        ) from None
+    except OSError as error:
+        raise _RefusedError(f"can't be opened: {error.strerror}") from None
+
+
+def _sound_of(
+    sound: soundfile.SoundFile, channel: int | str = "mean"
+) -> Iterator[np.ndarray]:
+    """One channel of an open file, or the mean of all, in blocks."""
+    if sound.samplerate < _LEAST_RATE:
+        raise _RefusedError(
+            f"its sample rate is {sound.samplerate} Hz: the header is damaged, or this is "
+            "no sound"
+        )
+    if channel != "mean" and channel >= sound.channels:
+        raise _RefusedError(
+            f"it has no channel {channel}: it has {sound.channels}, counted from 0"
+        )
+    n_frames = 0
+    while len(block := _read(sound, n_frames)):
+        block = block.mean(axis=1) if channel == "mean" else block[:, channel]
+        usable = np.isfinite(block)
+        n_usable = len(block) if usable.all() else int(usable.argmin())
+        yield block[:n_usable]
+        n_frames += n_usable
+        if n_usable < len(block):
+            raise _damaged(sound, n_frames, "NaN or infinity follow")
+    n_promised = _promised_frames(sound)
+    if n_frames < n_promised:
+        raise _damaged(
+            sound, n_frames, f"{n_promised / sound.samplerate:.4g} s were recorded"
+        )
+    if sound.format == "OGG" and not _has_last_page(sound.name):
+        raise _damaged(sound, n_frames, "the end of the file is missing")
+
+
+def _read(sound: soundfile.SoundFile, n_frames: int) -> np.ndarray:
+    try:
+        block = sound.read(_BLOCK, dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise _damaged(sound, n_frames, error.error_string) from None
+    largest = np.abs(block).max(initial=0, where=np.isfinite(block))
+    if largest > LARGEST_SAMPLE:
+        raise _RefusedError(
+            f"its samples reach {largest:g} and should lie in [-1, 1]: these look like "
+            "integers stored as floats"
+        )
+    return block
+
+
+def _damaged(sound: soundfile.SoundFile, n_frames: int, why: str) -> _DamagedError:
+    end = n_frames / sound.samplerate
+    return _DamagedError(f"damaged: it can be read up to {end:.4g} s only ({why})")
+
+
+def _promised_frames(sound: soundfile.SoundFile) -> int:
+    """How many frames there would be if the file were whole."""
+    told = re.search(r"(?:data|SSND) *: *(\d+) \(should be (\d+)\)", sound.extra_info)
+    if not told:
+        return sound.frames
+    written, there = map(int, told.groups())
+    # A recorder that never came to write the length leaves the largest one there is.
+    return sound.frames * written // there if there and written < 2**31 - 2**16 else 0
+
+
+def _has_last_page(file: BinaryIO) -> bool:
+    """Whether an Ogg file ends with the page that is marked as the last."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _LARGEST_OGG_PAGE))
+    tail = file.read()
+    start = tail.rfind(b"OggS")
+    return start >= 0 and len(tail) > start + 5 and bool(tail[start + 5] & 4)
+
+
+def _resampled(sound: soundfile.SoundFile, cut: _Cut) -> Iterator[np.ndarray]:
+    blocks = _sound_of(sound, cut.channel)
+    if sound.samplerate == cut.sr:
+        yield from blocks
+        return
+    stream = soxr.ResampleStream(sound.samplerate, cut.sr, 1)
+    damage = None
+    try:
+        for block in blocks:
+            yield _within_scale(stream.resample_chunk(block), sound)
+    except _DamagedError as error:
+        damage = error
+    yield _within_scale(
+        stream.resample_chunk(np.zeros(0, np.float32), last=True), sound
+    )
+    if damage:
+        raise damage
+
+
+def _within_scale(block: np.ndarray, sound: soundfile.SoundFile) -> np.ndarray:
+    """Cut off what a filter overshoots; only files of floats may go beyond full scale."""
+    return block if sound.subtype in _FLOATS else block.clip(-1, 1)
