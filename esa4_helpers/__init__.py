@@ -58,6 +58,7 @@ from .plotting import (
     set_style,
 )
 from .recipes import detector_names, make_detector
+from .sensor import sensor_fault
 from .storage import load_detector, save_detector
 from .synthesis import insert_fault
 from .widgets import (
@@ -125,5 +126,6 @@ __all__ = [
     "save_detector",
     "score_in_folds",
     "score_report",
+    "sensor_fault",
     "set_style",
 ]

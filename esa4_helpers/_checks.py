@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 # Floats beyond this are no audio in [-1, 1], but 16-bit samples in disguise. It leaves
 # room for what filters and synthetic noise overshoot.
-_LARGEST_SAMPLE = 32.0
+LARGEST_SAMPLE = 32.0
 
 # A clip whose samples differ by less holds no sound: one step of 16 bits is 3e-5.
 _LEAST_SWING = 1e-5
@@ -69,7 +69,7 @@ def check_clips(audio: ArrayLike, name: str = "audio") -> np.ndarray:
     low, high = audio.min(axis=1), audio.max(axis=1)
     check_finite(np.column_stack([low, high]), name)
     largest = max(-low.min(), high.max())
-    if largest > _LARGEST_SAMPLE:
+    if largest > LARGEST_SAMPLE:
         raise ValueError(
             f"{name} should lie in [-1, 1] and reaches {largest:g}: these look like "
             "integer samples; divide 16-bit ones by 32768"
@@ -77,12 +77,17 @@ def check_clips(audio: ArrayLike, name: str = "audio") -> np.ndarray:
     return audio
 
 
+def is_silent(audio: np.ndarray) -> np.ndarray:
+    """Tell of each clip whether it holds no sound."""
+    return np.ptp(audio, axis=-1) < _LEAST_SWING
+
+
 def check_training_clips(audio: ArrayLike, name: str = "audio") -> np.ndarray:
     """Return clips that something can be learned from."""
     audio = check_clips(audio, name)
     if len(audio) < 2:
         raise ValueError(f"training needs at least 2 clips, got {len(audio)} in {name}")
-    silent = np.ptp(audio, axis=1) < _LEAST_SWING
+    silent = is_silent(audio)
     if silent.any():
         raise ValueError(
             f"{silent.sum()} of {len(audio)} training clips in {name} are silent or "
