@@ -60,6 +60,7 @@ from .plotting import (
 from .recipes import detector_names, make_detector
 from .sensor import sensor_fault
 from .storage import load_detector, save_detector
+from .streaming import StreamEvent, StreamScorer
 from .synthesis import insert_fault
 from .widgets import (
     ClipGallery,
@@ -86,6 +87,8 @@ __all__ = [
     "PoolOverTime",
     "ResultTable",
     "ShrunkWhitening",
+    "StreamEvent",
+    "StreamScorer",
     "ThresholdExplorer",
     "TwoSidedDetector",
     "alarm_report",
