@@ -17,7 +17,7 @@ SENSOR_FAULTS = {
     "NaN": "some samples are NaN or infinite: see what lies before this program",
     "silence": "there is no sound at all: is the microphone connected and switched on?",
     "clipping": "the loudest parts are cut off: turn the gain down",
-    "dropout": "sound is missing in between: check cable, connection and recorder",
+    "dropouts": "sound is missing in between: check cable, connection and recorder",
 }
 
 # What is cut off or missing begins and ends with a jump. The smooth top of a quiet hum is
@@ -48,7 +48,7 @@ def sensor_fault(clip: ArrayLike) -> str | None:
         One of ``SENSOR_FAULTS``, the gravest first: ``"NaN"`` for samples that are no
         numbers; ``"silence"`` for a clip that never changes; ``"clipping"`` if one sample
         in a thousand or more rests at the clip's maximum or minimum, reached and left in
-        jumps; ``"dropout"`` if the sound stands still for 32 samples or more between
+        jumps; ``"dropouts"`` if the sound stands still for 32 samples or more between
         jumps, or between one and an end of the clip. None for what a machine can sound like.
 
     Notes
@@ -65,7 +65,7 @@ def sensor_fault(clip: ArrayLike) -> str | None:
     'clipping'
     >>> sound[4000:4320] = 0.0
     >>> sensor_fault(sound)
-    'dropout'
+    'dropouts'
     """
     clip = np.asarray(clip)
     if not np.isfinite(clip).all():
@@ -77,7 +77,7 @@ def sensor_fault(clip: ArrayLike) -> str | None:
     if lengths[at_end].sum() >= _CLIPPED_SHARE * len(clip):
         return "clipping"
     is_missing = (lengths >= _DROPOUT_SAMPLES) & ~at_end
-    return "dropout" if is_missing.any() else None
+    return "dropouts" if is_missing.any() else None
 
 
 def _abrupt_rests(clip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

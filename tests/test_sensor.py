@@ -79,11 +79,11 @@ def test_none_in_sound_of_a_few_steps(scale):
         (0.1 * np.clip(30 * sound(), -1, 1), "clipping"),
         (np.float32(np.clip(30 * sound(), -1, 1)), "clipping"),
         (np.clip(np.random.default_rng(0).normal(0, 0.5, SR), -1, 1), "clipping"),
-        (with_rest(0.01), "dropout"),
+        (with_rest(0.01), "dropouts"),
         # The recorder repeats its last sample, comes late or dies early.
-        (with_rest(0.02, value=0.01), "dropout"),
-        (with_rest(0.02, start=0), "dropout"),
-        (with_rest(2.0), "dropout"),
+        (with_rest(0.02, value=0.01), "dropouts"),
+        (with_rest(0.02, start=0), "dropouts"),
+        (with_rest(2.0), "dropouts"),
     ],
 )
 def test_it_is_named(clip, fault):

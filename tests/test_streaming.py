@@ -271,7 +271,7 @@ class TestSensor:
         [
             (lambda sound: np.zeros_like(sound), "silence"),
             (lambda sound: np.clip(1000 * sound, -1, 1), "clipping"),
-            (lambda sound: np.where(np.arange(SIZE) // 400 == 2, 0, sound), "dropout"),
+            (lambda sound: np.where(np.arange(SIZE) // 400 == 2, 0, sound), "dropouts"),
             (lambda sound: np.where(np.arange(SIZE) == 7, np.inf, sound), "NaN"),
         ],
     )
