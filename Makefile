@@ -41,7 +41,7 @@ help:
 	@echo "make lint        check the style of the code"
 	@echo "make notebooks   after an edit of book/*.py: run and store the notebooks"
 	@echo "make exercises   after an edit of exercises/*.py: make the student notebooks"
-	@echo "make grade SUBMISSIONS=folder    mark what students handed in"
+	@echo "make grade SUBMISSIONS=folder_or_zip    mark what students handed in"
 	@echo "make bench       measure all detectors next to the lecture's, and how soon streams score"
 	@echo "make mimii       measure all detectors on MIMII's machines (ESA4_MIMII, OPTIONS=)"
 	@echo "make test-colab  run the course with Google Colab's versions"
@@ -62,7 +62,7 @@ test: $(INSTALLED) lint
 	@$(CHOOSE_CLIPS); \
 	$(ONE_THREAD); \
 	$(BIN)/pytest -n 2 -rs book && \
-	$(BIN)/pytest -n 2 -rs $(COVERAGE)
+	$(BIN)/pytest -n 2 -rs
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -75,10 +75,12 @@ exercises: $(INSTALLED)
 	$(BIN)/python tools/student_sheets.py
 
 grade: $(INSTALLED)
-	@[ -n "$(SUBMISSIONS)" ] || { echo "say what to mark: make grade SUBMISSIONS=folder" >&2; exit 2; }
+	@[ -n "$(SUBMISSIONS)" ] || { echo "say what to mark: make grade SUBMISSIONS=folder or download.zip" >&2; exit 2; }
 	@PYTHONPATH=tools $(BIN)/python -m marking "$(SUBMISSIONS)" $${SEED:+--seed "$$SEED"} \
 		$${RESULTS:+--results "$$RESULTS"} $${TIME_LIMIT:+--time-limit "$$TIME_LIMIT"} \
-		$${MEMORY_LIMIT:+--memory-limit "$$MEMORY_LIMIT"}
+		$${MEMORY_LIMIT:+--memory-limit "$$MEMORY_LIMIT"} $${JOBS:+--jobs "$$JOBS"} \
+		$${UNSAFE:+--unsafe} $${PARTICIPANTS:+--participants "$$PARTICIPANTS"} \
+		$${ONLY:+--only "$$ONLY"} $${PSEUDONYMS:+--pseudonyms}
 
 # Never with synthetic clips unless asked for: they would make it another benchmark.
 bench: $(INSTALLED)

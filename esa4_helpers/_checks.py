@@ -29,12 +29,12 @@ def check_number(value: float, name: str) -> float:
     return value
 
 
-def check_sample_rate(sr: float, name: str = "sr", *, at_least: float = 0) -> float:
-    check_number(sr, name)
+def check_sample_rate(sr: float, *, at_least: float = 0) -> float:
+    check_number(sr, "sr")
     if sr <= 0:
-        raise ValueError(f"{name} must be above 0 Hz, got {sr!r}")
+        raise ValueError(f"sr must be above 0 Hz, got {sr!r}")
     if sr < at_least:
-        raise ValueError(f"{name} must be at least {at_least:g} Hz, got {sr!r}")
+        raise ValueError(f"sr must be at least {at_least:g} Hz, got {sr!r}")
     return sr
 
 
@@ -82,21 +82,21 @@ def is_silent(audio: np.ndarray) -> np.ndarray:
     return np.ptp(audio, axis=-1) < _LEAST_SWING
 
 
-def check_training_clips(audio: ArrayLike, name: str = "audio") -> np.ndarray:
+def check_training_clips(audio: ArrayLike) -> np.ndarray:
     """Return clips that something can be learned from."""
-    audio = check_clips(audio, name)
+    audio = check_clips(audio)
     if len(audio) < 2:
-        raise ValueError(f"training needs at least 2 clips, got {len(audio)} in {name}")
+        raise ValueError(f"training needs at least 2 clips, got {len(audio)} in audio")
     silent = is_silent(audio)
     if silent.any():
         raise ValueError(
-            f"{silent.sum()} of {len(audio)} training clips in {name} are silent or "
+            f"{silent.sum()} of {len(audio)} training clips in audio are silent or "
             f"constant, first clip {np.flatnonzero(silent)[0]}: drop them, and see "
             "whether the recorder was on"
         )
     if (audio == audio[0]).all():
         raise ValueError(
-            f"all {len(audio)} training clips in {name} are the same recording: there "
+            f"all {len(audio)} training clips in audio are the same recording: there "
             "is nothing to learn about how normal clips differ"
         )
     return audio

@@ -8,7 +8,7 @@ is set from normal clips alone, and the alarms that it raises are judged after.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import ceil, comb, isinf
+from math import comb, inf, isinf
 from numbers import Real
 
 import numpy as np
@@ -526,7 +526,8 @@ def conformal_threshold(
     """Compute a threshold that keeps a false-alarm rate, whatever the scores.
 
     It is one of the scores itself: the k-th smallest of n, with
-    ``k = ceil((n + 1) * (1 - false_alarm_rate))``.
+    ``k = ceil((n + 1) * (1 - false_alarm_rate))``. With too few clips for the rate
+    (0.1 takes 9, 0.01 takes 99), k is larger than n, and only infinity keeps it.
 
     Parameters
     ----------
@@ -539,13 +540,14 @@ def conformal_threshold(
     Returns
     -------
     float
-        The threshold, in the unit of the scores.
+        The threshold, in the unit of the scores. Infinity, which no score ever
+        exceeds, if the clips are too few to promise the rate with any other.
 
     Raises
     ------
     ValueError
-        If there are too few clips for the rate (0.1 takes 9, 0.01 takes 99), a
-        score is not finite, or ``false_alarm_rate`` is out of its range.
+        If there is no score, one is not finite, or ``false_alarm_rate`` is out of
+        its range.
     TypeError
         If ``false_alarm_rate`` is no number.
 
@@ -572,17 +574,17 @@ def conformal_threshold(
     --------
     >>> conformal_threshold([4, 8, 1, 9, 3, 7, 2, 6, 5], false_alarm_rate=0.2)
     8.0
+    >>> conformal_threshold([4, 8, 1, 9, 3, 7, 2, 6, 5], false_alarm_rate=0.05)
+    inf
     """
     calibration_scores = _check_scores(calibration_scores, "calibration_scores")
     rate = _check_share(false_alarm_rate, "false_alarm_rate")
     n_clips = len(calibration_scores)
+    if n_clips == 0:
+        raise ValueError("calibration_scores must hold at least 1 score, got none")
     n_alarms = _n_alarms(n_clips, rate)
     if n_alarms < 1:
-        needed = ceil(1 / (rate * (1 + 1e-12))) - 1
-        raise ValueError(
-            f"calibration_scores must hold at least {needed} scores for a "
-            f"false_alarm_rate of {rate:g}, got {n_clips}"
-        )
+        return inf
     return float(np.sort(calibration_scores)[-min(n_alarms, n_clips)])
 
 

@@ -11,6 +11,7 @@ from functools import cache
 from importlib import import_module
 from io import StringIO
 from itertools import chain, combinations
+from math import log10
 from pathlib import Path
 from textwrap import dedent
 from typing import Any, NamedTuple
@@ -24,12 +25,13 @@ import pytest
 import soundfile
 import student_sheets as tool
 
-from esa4_helpers import exercises, features
+from esa4_helpers import conformal_threshold, exercises, features
 from esa4_helpers.exercises import (
     SHEETS,
     Question,
     Wrong,
     _choices,
+    as_numbers,
     call,
     check,
     compare,
@@ -38,6 +40,7 @@ from esa4_helpers.exercises import (
     explain,
     question,
     questions,
+    where_it_failed,
 )
 from esa4_helpers.exercises._choices import KINDS, choose, one_number, repaired
 
@@ -127,7 +130,9 @@ class TestEveryQuestion:
     @pytest.mark.parametrize("seed", [0, 1, 2026])
     def test_takes_the_solution(self, asked, solved, seed):
         said = solved(sheet_of(asked), seed).said[asked.id]
-        assert said == f"right! {asked.points} point" + "s" * (asked.points > 1)
+        n = len(asked.seeds(seed))
+        on = f" on {n} of {n}" if n > 1 else ""
+        assert said == f"right{on}! {asked.points} point" + "s" * (asked.points > 1)
 
     def test_knows_at_least_two_mistakes_by_sentences_of_their_own(self, asked):
         assert len(MISTAKES[asked.id]) >= 2
@@ -192,7 +197,7 @@ class TestEverySheet:
     def test_untouched_it_reaches_every_check_and_passes_none(self, sheet):
         said = run(notebook_of(sheet), 0).said
         assert list(said) == list(questions(sheet))
-        assert all("right!" not in told for told in said.values())
+        assert not any(told.startswith("right") for told in said.values())
 
     def test_says_of_each_question_what_it_is_worth_and_trains(self, sheet):
         text = "\n".join(c.source for c in notebook_of(sheet).cells)
@@ -540,7 +545,46 @@ class TestCheck:
         check("1.1", solved(1, 0).names["duration"])
         check("1.2", solved(1, 0).names["rms_level"])
         said = capsys.readouterr().out.splitlines()
-        assert said == ["1.1: right! 1 point", "1.2: right! 2 points"]
+        assert said == [
+            "1.1: right on 8 of 8! 1 point",
+            "1.2: right on 8 of 8! 2 points",
+        ]
+
+    def test_shows_an_example_where_an_answer_is_wrong(self, capsys):
+        check("1.4", lambda train, test: np.abs(test - np.sort(train)[len(train) // 2]))
+        said, example = capsys.readouterr().out.splitlines()
+        assert said.startswith("1.4: of an even number of training clips")
+        called, gives, expected = re.fullmatch(
+            r" +For example, level_score\((.+)\) gives (.+) at \[0\], and (.+) is "
+            r"expected there",
+            example,
+        ).groups()
+        train, test = eval(called)
+        assert len(train) % 2 == 0
+        assert float(gives) == pytest.approx(
+            abs(test[0] - sorted(train)[len(train) // 2]), abs=1e-3
+        )
+        assert float(expected) == pytest.approx(
+            abs(test[0] - np.median(train)), abs=1e-3
+        )
+
+    def test_says_only_what_holds_on_all_data_sets(self):
+        """The first wrong number counts samples, but not all do."""
+
+        def sometimes(audio: np.ndarray, sr: int) -> float:
+            return audio.shape[1] if len(audio) > 1 else sr / audio.shape[1]
+
+        assert explain("1.1", sometimes).startswith("the duration is too high")
+
+    def test_an_answer_that_stops_is_not_called_again(self):
+        calls = []
+
+        def stops(audio: np.ndarray, sr: int) -> float:
+            calls.append(sr)
+            raise TimeoutError("too slow")
+
+        assert "TimeoutError" in explain("1.1", stops)
+        assert len(calls) == 1
 
     def test_tells_a_function_from_a_value(self):
         assert "without brackets" in explain("1.1", 2.5)
@@ -556,13 +600,228 @@ class TestCheck:
         assert x.sum() == 3
 
 
+class TestWhereItFailed:
+    CELL = "def f(x):\n    return g(x)\n\n\ndef g(x):\n    y = 2 * x\n    return np.sqrt(y, 3, 4)"
+
+    @pytest.fixture
+    def theirs(self, tmp_path) -> dict[str, Any]:
+        file = tmp_path / "answer.py"
+        file.write_text(self.CELL)
+        names = {"np": np, "__name__": "__main__"}
+        exec(compile(self.CELL, str(file), "exec"), names)
+        return names
+
+    def test_is_the_last_line_of_the_students_own(self, theirs):
+        with pytest.raises(Wrong, match=r"\(in line 7: `return np.sqrt\(y, 3, 4\)`\)$"):
+            call(theirs["f"], np.ones(3))
+
+    def test_is_no_line_of_a_library(self, theirs):
+        theirs["g"] = lambda x: np.linalg.inv(x)
+        with pytest.raises(
+            Wrong, match=r"LinAlgError: .* \(in line \d+: `.*linalg.inv"
+        ):
+            call(theirs["f"], np.ones((2, 2)))
+
+    def test_is_none_where_the_call_itself_fails(self):
+        with pytest.raises(
+            Wrong, match=r"takes \d positional arguments? but 2 were given$"
+        ):
+            call(_one_argument, 1, 2)
+
+    def test_leaves_out_files_that_are_named(self):
+        with pytest.raises(KeyError) as caught:
+            {}["nothing"]
+        assert where_it_failed(caught.value, __file__) == ""
+        assert '{}["nothing"]' in where_it_failed(caught.value)
+
+
+def _one_argument(x: float) -> float:
+    return x
+
+
+@pytest.fixture
+def new_session(monkeypatch) -> None:
+    monkeypatch.setattr(exercises, "_SESSION", {})
+
+
+@pytest.mark.usefixtures("new_session")
+class TestProgress:
+    def told(self, capsys) -> list[str]:
+        capsys.readouterr()
+        check.progress()
+        return capsys.readouterr().out.splitlines()
+
+    def test_begins_with_nothing(self, capsys):
+        *sheets, total = self.told(capsys)
+        points = {s: sum(of.points for of in questions(s).values()) for s in SHEETS}
+        assert [line.split(",")[0] for line in sheets] == [
+            f"Sheet {s}: 0 of {n} points" for s, n in points.items()
+        ]
+        assert total == f"All sheets: 0 of {sum(points.values())} points"
+
+    def test_counts_what_was_right_last(self, capsys, solved):
+        right = solved(1, 0).names
+        check("1.1", right["duration"])
+        check("1.2", right["rms_level"])
+        check("1.1", ...)
+        n = len(questions(1))
+        assert self.told(capsys)[0].startswith(
+            f"Sheet 1: 2 of {self.points(1)} points, 1 of {n} questions right, 2 tried"
+        )
+
+    def test_says_what_to_repeat_and_how_hard_it_is(self, capsys):
+        check("1.4", ...)
+        told = "\n".join(self.told(capsys))
+        assert (
+            "1.4 again (practice, 2 points): two-sided anomaly scores, learnt from "
+            "training clips only" in told
+        )
+        assert "1.1 not tried yet (first steps, 1 point)" in told
+
+    def test_the_last_question_ends_with_the_total(self, capsys, solved):
+        for id, of in questions(1).items():
+            check(id, solved(1, 0).names[of.name])
+        *_, total = capsys.readouterr().out.splitlines()
+        n = len(questions(1))
+        all_points = self.points(1)
+        assert total == (
+            f"Sheet 1: {all_points} of {all_points} points, {n} of {n} questions right, "
+            f"{n} tried."
+        )
+
+    def points(self, sheet: int) -> int:
+        return sum(of.points for of in questions(sheet).values())
+
+
+def by_hand(audio: np.ndarray) -> list[float]:
+    return [10 * log10(sum(x * x for x in clip) / len(clip)) for clip in audio.tolist()]
+
+
+RIGHT = [
+    ("1.1", lambda audio, sr: np.float32(len(audio[0]) / sr)),
+    ("1.2", by_hand),
+    ("1.2", lambda audio, unused=None: Column(by_hand(audio))),
+    ("1.3", lambda x, train, faulty: x[np.flatnonzero(~train & ~faulty)].tolist()),
+    ("1.4", lambda train, test: [abs(x - np.percentile(train, 50)) for x in test]),
+    ("2.3", lambda S, k: np.partition(S, -k)[..., -k:].mean(-1)),
+    ("3.1", lambda K, d: float(K - 1 + K * d + K * (d * d + d) / 2)),
+    ("3.4", lambda train, test, s: Column(test > np.percentile(train, 100 - 100 * s))),
+    ("4.4", lambda x, y, sr, hop: np.linalg.norm(y - x, axis=1).argmax(1) * (hop / sr)),
+    ("5.3", conformal_threshold),
+    (
+        "6.2",
+        lambda x, n: [r[i : i + n] for r in x for i in range(0, len(r) - n + 1, n)],
+    ),
+]
+
+
+@pytest.mark.parametrize(("id", "answer"), RIGHT)
+def test_right_answers_of_another_style_are_right(id, answer):
+    assert explain(id, answer, 5) is None
+
+
+class TestRelations:
+    """What is said of wrong numbers where no mistake is known."""
+
+    RIGHT = np.array([1.25, -2.5, 4.125, 3.0])
+
+    @pytest.mark.parametrize(
+        ("change", "told"),
+        [
+            (lambda x: np.round(x, 1), "is rounded"),
+            (lambda x: x[::-1], "not in the right places"),
+            (np.abs, "not the right signs"),
+            (lambda x: 0 * x + 2, "the same number everywhere"),
+            (lambda x: 60 * x, "is 60 times what it should be"),
+            (lambda x: x + 3, "is off by 3"),
+            (lambda x: x + [1, 2, 3, 4], "too high everywhere"),
+            (lambda x: x - [1, 2, 3, 4], "too low everywhere"),
+            (lambda x: x + [0, 0, 0, 1], "right in some places only"),
+            (lambda x: x > 0, "True and False, where numbers"),
+        ],
+    )
+    def test_of_numbers(self, change, told):
+        with pytest.raises(Wrong, match=told):
+            compare(change(self.RIGHT), self.RIGHT)
+
+    @pytest.mark.parametrize(
+        ("answer", "told"),
+        [
+            ([False, False, True], "changed places"),
+            ([True, False, False], "False in some places where it should be True"),
+            ([True, True, True], "True in some places where it should be False"),
+            ([False, True, True], "reverse in others"),
+        ],
+    )
+    def test_of_truth_values(self, answer, told):
+        with pytest.raises(Wrong, match=told):
+            compare(answer, np.array([True, True, False]))
+
+    def test_of_one_number_only_usual_factors_are_told(self):
+        with pytest.raises(Wrong, match="is 60 times what"):
+            compare(150, 2.5)
+        with pytest.raises(Wrong, match=r"^your result is too high\.$"):
+            compare(3.1, 2.5)
+
+    def test_of_few_numbers_the_place_is_named(self):
+        with pytest.raises(Wrong, match="only its first and third number right"):
+            compare((0.5, 0.7, 0.9), (0.5, 0.6, 0.9))
+
+
+class Column:
+    """What pandas and TensorFlow have in common."""
+
+    def __init__(self, values: Any) -> None:
+        self.values = np.asarray(values)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return self.values if dtype is None else self.values.astype(dtype)
+
+    def __float__(self) -> float:
+        return float(self.values)
+
+
 class TestCompare:
+    @pytest.mark.parametrize(
+        "style",
+        [
+            list,
+            tuple,
+            np.float32,
+            Column,
+            lambda x: np.array(x, dtype=object),
+            lambda x: [np.array(value) for value in x],
+            lambda x: [Column(value) for value in x],
+        ],
+    )
+    def test_takes_whatever_numpy_makes_numbers_of(self, style):
+        compare(style([1.0, 2.0]), [1.0, 2.0])
+        with pytest.raises(Wrong):
+            compare(style([1.0, 2.5]), [1.0, 2.0])
+
+    @pytest.mark.parametrize(
+        "one", [np.int64(3), np.array(3), 3.0, Column(3), True + 2]
+    )
+    def test_takes_one_number_in_any_form(self, one):
+        compare(one, 3)
+
+    def test_infinity_agrees_with_itself_only(self):
+        compare(np.inf, np.inf)
+        for wrong in (1e9, -np.inf, np.nan):
+            with pytest.raises(Wrong):
+                compare(wrong, np.inf)
+
+    def test_truth_values_may_come_in_any_form(self):
+        as_numbers(np.array([True, False], dtype=object), truth=True)
+        with pytest.raises(Wrong, match="True or False"):
+            as_numbers(np.array([1, 0], dtype=object), truth=True)
+
     def test_right_is_right_within_the_tolerance(self):
         compare(np.float32([1, 2]), [1.00001, 2.0])
         compare(2, 2.0)
         compare([True, False], np.array([True, False]))
-        with pytest.raises(Wrong, match="right form but not the right value"):
-            compare([1.0, 2.0], [1.01, 2.0])
+        with pytest.raises(Wrong, match="only its second number right"):
+            compare([1.02, 2.0], [1.01, 2.0])
 
     @pytest.mark.parametrize(
         ("answer", "told"),
@@ -571,7 +830,7 @@ class TestCompare:
             ([1.0, np.nan], "finite"),
             (["a", "b"], "array of numbers"),
             ([[1], [1, 2]], "one array of numbers"),
-            ([1.0, 3.0], "not the right value. Look again"),
+            ([1.0, 3.0], "only its first number right. Look again"),
             ([2.0, 1.0], "sort them"),
             (None, "is of the type NoneType"),
         ],

@@ -49,11 +49,12 @@ PRETEND = (
 
 SCORING = """
 import json
-from esa4_helpers import anomaly_score, detector_names, load_dataset, make_detector
+from esa4_helpers import anomaly_score, load_dataset, make_detector
 
 clips = load_dataset().resampled(16000)
 scores = {}
-for name in detector_names():
+# The other two networks train for longest, and by the same functions.
+for name in ("level", "gmm", "mahalanobis", "knn", "autoencoder"):
     detector = make_detector(name).fit(clips.train.audio)
     scores[name] = anomaly_score(detector, clips.test.audio).tolist()
 print(json.dumps(scores))

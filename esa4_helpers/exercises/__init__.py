@@ -4,6 +4,7 @@ What each question expects stands in this package, one module for each sheet.
 A check looks at answers from outside only: it calls functions with clips that it has
 made from a seed, and compares values with those that the clips of that seed have. So
 the same check serves while practising, and for marking with another, secret seed.
+A function is tried on several data sets, and what is said of it holds on all of them.
 """
 
 from __future__ import annotations
@@ -11,15 +12,18 @@ from __future__ import annotations
 import functools
 import os
 import pkgutil
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .._checks import check_count
+from .._relations import relations
 from ..datasets import Dataset, make_synthetic_dataset
 
 SHEETS = tuple(
@@ -30,11 +34,40 @@ SHEETS = tuple(
     )
 )
 LEVELS = ("first steps", "practice", "design")
+N_DATA_SETS = 8
 _PRACTICE_SEED = 0
+# Which answers were right when they were checked last, by id.
+_SESSION: dict[str, bool] = {}
 
 
 class Wrong(Exception):
-    """An answer that is not right; the message tells the student why."""
+    """An answer that is not right; the message tells the student why.
+
+    Parameters
+    ----------
+    sentence : str
+        What is wrong.
+    also : sequence of str
+        Other sentences that explain the same numbers. Of all data sets on which an
+        answer is wrong, `explain` says what holds on each.
+    general : str
+        What to say if there is no such sentence; by default the sentence itself.
+    example : str
+        What came out, and what should have.
+    """
+
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        also: Sequence[str] = (),
+        general: str = "",
+        example: str = "",
+    ) -> None:
+        super().__init__(sentence)
+        self.sentences = (sentence, *also)
+        self.general = general or sentence
+        self.example = example
 
 
 @dataclass(frozen=True)
@@ -57,6 +90,9 @@ class Question:
         Whether a function is asked for, or else a value.
     examine : callable
         ``examine(answer, seed)`` raises `Wrong` unless the answer is right.
+    data_sets : int
+        On how many data sets a function is tried, each with a seed of its own. A value
+        is about the student's clips, so there is one.
 
     Examples
     --------
@@ -71,6 +107,29 @@ class Question:
     trains: str
     is_function: bool
     examine: Callable[[Any, int], None]
+    data_sets: int = N_DATA_SETS
+
+    @property
+    def worth(self) -> str:
+        """Its points, in words."""
+        return _in_words(self.points, "point")
+
+    def seeds(self, seed: int) -> Sequence[int]:
+        """List the seeds of the data sets.
+
+        Parameters
+        ----------
+        seed : int
+            The seed that they are derived from.
+
+        Returns
+        -------
+        sequence of int
+            They follow each other, so each remainder gets its turn.
+        """
+        if not self.is_function or self.data_sets == 1:
+            return [seed]
+        return range(N_DATA_SETS * seed, N_DATA_SETS * seed + self.data_sets)
 
 
 def exercise_seed() -> int:
@@ -189,28 +248,14 @@ def explain(id: str, answer: Any, seed: int | None = None) -> str | None:
     >>> explain("1.1", ...)
     'not answered yet: put your answer in the place of the three dots'
     """
-    question = _find(id)
-    seed = exercise_seed() if seed is None else check_count(seed, "seed")
-    try:
-        if answer is Ellipsis:
-            raise Wrong(
-                "not answered yet: put your answer in the place of the three dots"
-            )
-        if question.is_function and not callable(answer):
-            raise Wrong(
-                f"this question asks for a function: check({id!r}, {question.name}) "
-                "takes its name, without brackets"
-            )
-        if callable(answer) and not question.is_function:
-            raise Wrong("this question asks for a value, and you gave a function")
-        question.examine(answer, seed)
-    except Wrong as reason:
-        return str(reason)
-    return None
+    return _judge(_find(id), answer, seed).told
 
 
 def check(id: str, answer: Any) -> None:
     """Tell at once whether an answer is right, and if not, why.
+
+    The last question of a sheet comes with the sheet's total, and ``check.progress()``
+    tells how far you are with all sheets.
 
     Parameters
     ----------
@@ -228,14 +273,84 @@ def check(id: str, answer: Any) -> None:
     --------
     >>> check("1.1", ...)
     1.1: not answered yet: put your answer in the place of the three dots
+    >>> check("1.1", lambda audio, sr: audio.shape[1] / sr)  # doctest: +SKIP
+    1.1: right on 8 of 8! 1 point
     """
-    reason = explain(id, answer)
-    points = _find(id).points
-    print(f"{id}: {reason or f'right! {points} point' + 's' * (points > 1)}")
+    question = _find(id)
+    verdict = _judge(question, answer)
+    _SESSION[id] = verdict.told is None
+    on = f" on {verdict.n_tried} of {verdict.n_tried}" if verdict.n_tried > 1 else ""
+    print(f"{id}: {verdict.told or f'right{on}! {question.worth}'}")
+    if verdict.example:
+        print(f"     For example, {verdict.example}")
+    sheet = int(id.split(".")[0])
+    if id == list(questions(sheet))[-1]:
+        print(_total(sheet))
+
+
+def progress() -> None:
+    """Tell how far you are with all sheets, since this session began.
+
+    Also called as ``check.progress()``.
+
+    Examples
+    --------
+    >>> progress()  # doctest: +ELLIPSIS
+    Sheet 1: ... points...
+    """
+    for sheet in SHEETS:
+        print(_total(sheet))
+    every = [asked for sheet in SHEETS for asked in questions(sheet).values()]
+    print(f"All sheets: {_points_of(every)}")
+
+
+check.progress = progress
+
+
+def where_it_failed(error: BaseException, *others: str) -> str:
+    """Tell which line of a student's code an error comes from.
+
+    Parameters
+    ----------
+    error : BaseException
+        As it was caught.
+    *others : str
+        Files that are not the student's, besides libraries and this course.
+
+    Returns
+    -------
+    str
+        Such as ``" (in line 3: `return x / y`)"``, to be added to the error's message;
+        empty if it comes from no line of theirs.
+
+    Examples
+    --------
+    >>> where_it_failed(ValueError("raised nowhere"))
+    ''
+    """
+    theirs = [
+        line
+        for frame, line in zip(
+            traceback.walk_tb(error.__traceback__),
+            traceback.extract_tb(error.__traceback__),
+            strict=True,
+        )
+        if _is_students(frame[0].f_globals.get("__name__", ""), line.filename, others)
+    ]
+    if not theirs:
+        return ""
+    code = f": `{theirs[-1].line}`" if theirs[-1].line else ""
+    return f" (in line {theirs[-1].lineno}{code})"
 
 
 def question(
-    id: str, *, points: int, level: str, trains: str, is_function: bool = True
+    id: str,
+    *,
+    points: int,
+    level: str,
+    trains: str,
+    is_function: bool = True,
+    data_sets: int = N_DATA_SETS,
 ) -> Callable[[Callable[[Any, int], None]], Question]:
     """Make a `Question` of the function below, which bears the answer's name.
 
@@ -251,6 +366,8 @@ def question(
         The learning goal that it serves.
     is_function : bool
         Whether a function is asked for, or else a value.
+    data_sets : int
+        On how many data sets to try a function: fewer than usual if that takes long.
 
     Returns
     -------
@@ -275,7 +392,9 @@ def question(
 
     def decorate(examine: Callable[[Any, int], None]) -> Question:
         name = examine.__name__
-        return Question(id, name, points, level, trains, is_function, examine)
+        return Question(
+            id, name, points, level, trains, is_function, examine, data_sets
+        )
 
     return decorate
 
@@ -312,11 +431,12 @@ def call(function: Callable[..., Any], *arguments: Any) -> Any:
     except Exception as error:
         raise Wrong(
             f"your function stops with {type(error).__name__}: {error}"
+            f"{where_it_failed(error)}"
         ) from error
     if result is None or result is Ellipsis:
         raise Wrong(
             "your function returns nothing yet: its last line should be `return ...`, "
-            "with your result in the place of the dots"
+            "with your result in the place of the dots (`print` only shows it)"
         )
     return result
 
@@ -324,7 +444,9 @@ def call(function: Callable[..., Any], *arguments: Any) -> Any:
 def compare(
     answer: Any,
     expected: ArrayLike,
-    mistakes: Mapping[str, ArrayLike] | None = None,
+    mistakes: Mapping[str, ArrayLike]
+    | Callable[[], Mapping[str, ArrayLike]]
+    | None = None,
     *,
     what: str = "your result",
     hint: str = "",
@@ -339,7 +461,8 @@ def compare(
     expected : array
         What is right.
     mistakes : mapping of str to array, optional
-        The sentence to answer with, and the numbers that give the mistake away.
+        The sentence to answer with, and the numbers that give the mistake away; or a
+        function that returns it, if that takes time.
     what : str
         What to call the numbers.
     hint : str
@@ -360,41 +483,228 @@ def compare(
     esa4_helpers.exercises.Wrong: sort them from low to high
     """
     expected = np.asarray(expected)
-    got = _as_numbers(answer, expected.dtype.kind, what)
-    allowed = tolerance * max(1e-12, float(np.abs(expected.astype(float)).max()))
+    got = as_numbers(answer, what, truth=expected.dtype.kind == "b")
+    sizes = np.abs(expected[np.isfinite(expected)].astype(float))
+    allowed = tolerance * max(1e-12, sizes.max(initial=0))
     if _agree(got, expected, allowed):
         return
-    for sentence, wrong in (mistakes or {}).items():
-        if _agree(got, np.asarray(wrong), allowed):
-            raise Wrong(sentence)
-    if got.shape != expected.shape:
-        raise Wrong(
-            f"{what} should have the shape {expected.shape}, and has {got.shape}"
-        )
-    if not np.isfinite(got.astype(float)).all():
-        raise Wrong(f"{what} should be finite, and holds NaN or infinity")
-    shown = f" ({got.item():.6g})" if got.size == 1 else ""
-    raise Wrong(f"{what} has the right form but not the right value{shown}. {hint}")
+    known = [
+        sentence
+        for sentence, wrong in (
+            mistakes() if callable(mistakes) else mistakes or {}
+        ).items()
+        if _agree(got, np.asarray(wrong), allowed)
+    ]
+    general = _describe(got, expected, what, hint)
+    if got.shape == expected.shape:
+        known += [
+            f"{what} {relation}. {hint}".strip()
+            for relation in relations(got, expected, allowed)
+        ]
+    example = _first_difference(got, expected, allowed)
+    sentence, *also = known or [general]
+    raise Wrong(sentence, also=also, general=general, example=example)
 
 
-def _as_numbers(answer: Any, kind: str, what: str) -> np.ndarray:
+def as_numbers(
+    answer: Any, what: str = "your result", *, truth: bool = False
+) -> np.ndarray:
+    """Take an answer for what `numpy.asarray` makes of it, if that is numbers.
+
+    Parameters
+    ----------
+    answer : Any
+        A number, a list, an array, a column of pandas, a tensor, ...
+    what : str
+        What to call it.
+    truth : bool
+        Whether it must hold True and False.
+
+    Returns
+    -------
+    array
+        Of numbers or of truth values.
+
+    Raises
+    ------
+    Wrong
+        If it is something else.
+
+    Examples
+    --------
+    >>> as_numbers([1, 2.5])
+    array([1. , 2.5])
+    """
     try:
         got = np.asarray(answer)
-    except ValueError as error:
-        raise Wrong(f"{what} should be one array of numbers: {error}") from error
+        if got.dtype.kind == "O":
+            got = np.array(got.tolist())
+        if got.dtype.kind == "O" and all(hasattr(x, "__float__") for x in got.flat):
+            got = got.astype(float)
+    except (TypeError, ValueError) as error:
+        if isinstance(answer, (list, tuple)):
+            raise Wrong(f"{what} should be one array of numbers: {error}") from error
+        got = np.array("")
     if got.dtype.kind not in "biuf":
+        texts = " (texts)" if got.dtype.kind == "U" and got.ndim else ""
         raise Wrong(
             f"{what} should be {'a number' if got.ndim == 0 else 'an array of numbers'}, "
-            f"and is of the type {type(answer).__name__}"
+            f"and is of the type {type(answer).__name__}{texts}"
         )
-    if kind == "b" and got.dtype.kind != "b":
+    if truth and got.dtype.kind != "b":
         raise Wrong(f"{what} should be True or False, and is {got.dtype}")
     return got
 
 
+@dataclass(frozen=True)
+class _Verdict:
+    """What became of an answer."""
+
+    n_tried: int
+    told: str | None = None
+    example: str = ""
+
+
+class _Watched:
+    """An answer that remembers how it was called last."""
+
+    def __init__(self, function: Callable[..., Any], name: str) -> None:
+        self.function = function
+        self.name = name
+        self.called = ""
+
+    def __call__(self, *arguments: Any) -> Any:
+        self.called = f"{self.name}({', '.join(map(_shown, arguments))})"
+        return self.function(*arguments)
+
+
+def _judge(question: Question, answer: Any, seed: int | None = None) -> _Verdict:
+    """Try an answer on all data sets; what is told holds on each on which it is wrong."""
+    seed = exercise_seed() if seed is None else check_count(seed, "seed")
+    if misfit := _misfit(question, answer):
+        return _Verdict(0, misfit)
+    seeds = question.seeds(seed)
+    reasons = []
+    for one in seeds:
+        tried = _Watched(answer, question.name) if question.is_function else answer
+        try:
+            # What a mistake gives may be a division by 0.
+            with np.errstate(all="ignore"):
+                question.examine(tried, one)
+        except Wrong as reason:
+            stopped = reason.__cause__ is not None
+            if not reasons and question.is_function and tried.called:
+                example = f"{tried.called} {reason.example}".strip()
+            if not (stopped and reasons):
+                reasons.append(reason)
+            # Whatever stops or never ends does so again.
+            if stopped:
+                break
+    if not reasons:
+        return _Verdict(len(seeds))
+    first, *others = reasons
+    held = [s for s in first.sentences if all(s in r.sentences for r in others)]
+    told = held[0] if held else first.general
+    return _Verdict(len(seeds), told, example if question.is_function else "")
+
+
+def _misfit(question: Question, answer: Any) -> str | None:
+    if answer is Ellipsis:
+        return "not answered yet: put your answer in the place of the three dots"
+    if question.is_function and not callable(answer):
+        return (
+            f"this question asks for a function: check({question.id!r}, "
+            f"{question.name}) takes its name, without brackets"
+        )
+    if callable(answer) and not question.is_function:
+        return "this question asks for a value, and you gave a function"
+    return None
+
+
+def _shown(value: Any) -> str:
+    """A value in a few characters."""
+    if isinstance(value, (str, int, float, bool, type(None))):
+        return f"{value:.6g}" if isinstance(value, float) else repr(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        return type(value).__name__
+    if array.dtype.kind not in "biuf":
+        return repr(value) if len(repr(value)) < 60 else type(value).__name__
+    if array.size > 12:
+        return f"an array of shape {array.shape}"
+    return " ".join(np.array2string(array, precision=4, separator=", ").split())
+
+
+def _first_difference(got: np.ndarray, expected: np.ndarray, allowed: float) -> str:
+    if got.shape != expected.shape:
+        return f"gives {_shown(got)}, and {_shown(expected)} is expected"
+    same = np.isclose(got.astype(float), expected.astype(float), rtol=0, atol=allowed)
+    if got.ndim == 0:
+        return f"gives {_shown(got.item())}, and {_shown(expected.item())} is expected"
+    place = tuple(np.argwhere(~same)[0].tolist())
+    return (
+        f"gives {_shown(got[place].item())} at {list(place)}, and "
+        f"{_shown(expected[place].item())} is expected there"
+    )
+
+
+def _describe(got: np.ndarray, expected: np.ndarray, what: str, hint: str) -> str:
+    if got.shape != expected.shape:
+        return f"{what} should have the shape {expected.shape}, and has {got.shape}"
+    if np.isfinite(expected).all() and not np.isfinite(got).all():
+        return f"{what} should be finite, and holds NaN or infinity"
+    shown = f" ({got.item():.6g})" if got.size == 1 else ""
+    return f"{what} has the right form but not the right value{shown}. {hint}"
+
+
+def _is_students(module: str, file: str, others: tuple[str, ...]) -> bool:
+    parts = Path(file).parts
+    return not (
+        module.split(".")[0] in ("esa4_helpers", "marking")
+        or file in others
+        or file.startswith(("<frozen", "<__array_function__"))
+        or file.startswith(os.path.dirname(os.__file__) + os.sep)
+        or {"site-packages", "dist-packages"} & set(parts)
+    )
+
+
+def _in_words(n: int, thing: str) -> str:
+    return f"{n} {thing}" + "s" * (n != 1)
+
+
+def _points_of(asked: Sequence[Question]) -> str:
+    got = sum(q.points for q in asked if _SESSION.get(q.id))
+    return f"{got} of {_in_words(sum(q.points for q in asked), 'point')}"
+
+
+def _total(sheet: int) -> str:
+    """The points of a sheet so far, and what to repeat."""
+    asked = list(questions(sheet).values())
+    n_right = sum(_SESSION.get(q.id, False) for q in asked)
+    n_tried = sum(q.id in _SESSION for q in asked)
+    head = (
+        f"Sheet {sheet}: {_points_of(asked)}, {n_right} of {len(asked)} questions right, "
+        f"{n_tried} tried."
+    )
+    if not n_tried or n_right == len(asked):
+        return head
+    left = [
+        f"     {q.id} {'again' if q.id in _SESSION else 'not tried yet'} "
+        f"({q.level}, {q.worth}): {q.trains}"
+        for q in asked
+        if not _SESSION.get(q.id)
+    ]
+    return "\n".join([head, "   To repeat:", *left])
+
+
 def _agree(got: np.ndarray, expected: np.ndarray, allowed: float) -> bool:
     return got.shape == expected.shape and np.allclose(
-        got.astype(float), expected.astype(float), rtol=0, atol=allowed
+        got.astype(float),
+        expected.astype(float),
+        rtol=0,
+        atol=allowed,
+        equal_nan=True,
     )
 
 

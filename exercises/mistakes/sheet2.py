@@ -98,6 +98,39 @@ def prominence(S, size, typical=lambda x: np.median(x, axis=1, keepdims=True)):
     return level - typical(level)
 
 
+def below_the_floor_dropped(power, floor):
+    level = 10 * np.log10(power + 1e-30)
+    return level[level >= floor]
+
+
+def floor_below_the_loudest(power, floor):
+    level = 10 * np.log10(power)
+    return np.maximum(level, level.max() + floor)
+
+
+def in_powers(S, k):
+    return 10 * np.log10((10 ** (np.sort(S, axis=2)[:, :, -k:] / 10)).mean(axis=2))
+
+
+def _ratio(clips, **options):
+    mean, loudest = (_contrast(X, clips, **options) for X in _pooled(clips))
+    return loudest / mean
+
+
+def difference_of_contrasts(clips):
+    mean, loudest = (_contrast(X, clips) for X in _pooled(clips))
+    return loudest - mean
+
+
+def single_loudest(clips):
+    loudest = log_mel_spectrogram(clips.audio, clips.sr).max(axis=2)
+    return _contrast(loudest, clips) / _contrast(_pooled(clips)[0], clips)
+
+
+def _scores_of(clips):
+    return np.abs(_z(_pooled(clips)[0], _pooled(clips)[0][clips.is_train])).mean(axis=1)
+
+
 MISTAKES = {
     "2.1": [
         (lambda n, sr, hop: np.arange(n // hop) * hop / sr, "last frame is missing"),
@@ -114,6 +147,27 @@ MISTAKES = {
         (lambda n, sr, hop: np.arange(n // hop + 1) * sr / hop, "upside down"),
         (lambda n, sr, hop: 1 + n // hop, "how many frames there are"),
         (spread_evenly, "evenly"),
+        (
+            lambda n, sr, hop: np.arange(n // hop + 1) * hop / 16000,
+            "written in as 16000",
+        ),
+        (lambda n, sr, hop: np.arange(n // 512 + 1) * 512 / sr, "as 512 samples"),
+        (
+            lambda n, sr, hop: np.arange(round(n / hop) + 1) * hop / sr,
+            "lies beyond the end",
+        ),
+        (lambda n, sr, hop: n // hop * hop / sr, "last frame only"),
+        (lambda n, sr, hop: np.arange(n) / sr, "times of all samples"),
+        (lambda n, sr, hop: np.arange(n // hop + 1) / sr, "one sample apart"),
+        (
+            lambda n, sr, hop: (np.arange(n // hop + 1) + 0.5) * hop / sr,
+            "half a hop late",
+        ),
+        (lambda n, sr, hop: 1000 * np.arange(n // hop + 1) * hop / sr, "milliseconds"),
+        (
+            lambda n, sr, hop: [str(i * hop / sr) for i in range(n // hop + 1)],
+            "(texts)",
+        ),
     ],
     "2.2": [
         (lambda p, floor: np.maximum(20 * np.log10(p), floor), "for pressures"),
@@ -124,6 +178,29 @@ MISTAKES = {
         (floor_at_half, "half of `floor_db`"),
         (natural_level, "natural logarithm"),
         (relative_level, "loudest value"),
+        (
+            lambda p, floor: np.where(p > 0, 10 * np.log10(p + (p == 0)), floor),
+            "only silence",
+        ),
+        (
+            lambda p, floor: np.maximum(np.log10(p), floor),
+            "not multiplied by 10",
+        ),
+        (
+            lambda p, floor: 2 * np.maximum(10 * np.log10(p + 1e-30), floor),
+            "twice what",
+        ),
+        (
+            lambda p, floor: -np.maximum(10 * np.log10(p + 1e-30), floor),
+            "sign is turned",
+        ),
+        (below_the_floor_dropped, "is dropped"),
+        (lambda p, floor: np.maximum(p, 10 ** (floor / 10)), "powers with a floor"),
+        (
+            lambda p, floor: np.maximum(10 * np.log(p + 1e-300), floor),
+            "the floor is right, but np.log",
+        ),
+        (floor_below_the_loudest, "counts from the loudest"),
     ],
     "2.3": [
         (lambda S, k: np.sort(S, axis=2)[:, :, :k].mean(axis=2), "quietest"),
@@ -135,6 +212,25 @@ MISTAKES = {
         (lambda S, k: S.max(axis=2), "is the maximum"),
         (lambda S, k: S.mean(axis=2), "over all frames"),
         (same_frames_for_all_bands, "same frames for all bands"),
+        (
+            lambda S, k: np.median(np.sort(S, axis=2)[:, :, -k:], axis=2),
+            "median of the loudest",
+        ),
+        (
+            lambda S, k: np.sort(S, axis=2)[:, :, -k - 1 :].mean(axis=2),
+            "one frame too many",
+        ),
+        (lambda S, k: np.sort(S, axis=2)[:, :, -3:].mean(axis=2), "written in as 3"),
+        (lambda S, k: np.sort(S, axis=2)[:, :, -k:], "from low to high: take"),
+        (
+            lambda S, k: np.sort(S, axis=2)[:, :, -k:].mean(axis=(1, 2)),
+            "over the bands, too",
+        ),
+        (in_powers, "averages powers"),
+        (
+            lambda S, k: np.argsort(S, axis=2)[:, :, -k:].mean(axis=2),
+            "positions, as argsort",
+        ),
     ],
     "2.4": [
         (lambda train, test: _z(test, test), "test clips' own"),
@@ -155,6 +251,35 @@ MISTAKES = {
             lambda train, test: (test - train.mean()) / train.std(),
             "all features together",
         ),
+        (
+            lambda train, test: (test - test.mean(axis=0)) / train.std(axis=0),
+            "the mean is that of the test",
+        ),
+        (
+            lambda train, test: (test - train.mean(axis=0)) / test.std(axis=0),
+            "deviation is that of the test",
+        ),
+        (
+            lambda train, test: test - train.mean(axis=0) / train.std(axis=0),
+            "in brackets",
+        ),
+        (
+            lambda train, test: (test - train.mean(axis=0)) * train.std(axis=0),
+            "is multiplied by",
+        ),
+        (lambda train, test: -_z(test, train), "sign is turned"),
+        (
+            lambda train, test: (test - np.median(train, axis=0)) / train.std(axis=0),
+            "subtracts the median",
+        ),
+        (
+            lambda train, test: (test - train.min(axis=0)) / np.ptp(train, axis=0),
+            "minimum and maximum",
+        ),
+        (
+            lambda train, test: (test + train.mean(axis=0)) / train.std(axis=0),
+            "the mean is added",
+        ),
     ],
     "2.5": [
         (upside_down, "upside down"),
@@ -164,6 +289,11 @@ MISTAKES = {
         (training_clips_among_normal, "training clips among the normal"),
         (differences, "differences"),
         (signed, "sign"),
+        (lambda clips: _contrast(_pooled(clips)[0], clips), "mean over time alone"),
+        (difference_of_contrasts, "difference of the two"),
+        (lambda clips: _ratio(clips, odd=np.square), "mean squares"),
+        (single_loudest, "single loudest"),
+        (lambda clips: _scores_of(clips), "one number"),
     ],
     "2.6": [
         (lambda S: (2, prominence(S, 10)), "a mean of powers is asked for"),

@@ -84,6 +84,16 @@ MISTAKES = {
         (lambda K, d: K * d * (d + 1) // 2 + K - 1, "the d means"),
         (lambda K, d: K * (d + d * (d - 1) // 2) + K - 1, "on its diagonal"),
         (lambda K, d: K * 2 * d + K - 1, "diagonal covariances"),
+        (lambda K, d: K * (d + d * (d + 1) // 2) + K - 2, "one too few"),
+        (
+            lambda K, d: K * d + d * (d + 1) // 2 + K - 1,
+            "one covariance matrix for all",
+        ),
+        (lambda K, d: d + K * d * (d + 1) // 2 + K - 1, "d means for all"),
+        (lambda K, d: d + d * (d + 1) // 2, "one Gaussian only"),
+        (lambda d, K: K * (d + d * (d + 1) // 2) + K - 1, "mixed up"),
+        (lambda K, d: K * (d + 1) + K - 1, "one variance for each"),
+        (lambda K, d: K * (d + d * (d + 1) // 2) - 1, "have not been added"),
     ],
     "3.2": [
         (lambda *x: -np.add(*_terms(*x)).sum(axis=1), "the sign"),
@@ -96,6 +106,32 @@ MISTAKES = {
         (lambda x, m, v: np.add(*_terms(x, m, v**0.5)).sum(axis=1), "takes the root"),
         (lambda *x: np.exp(-np.add(*_terms(*x)).sum(axis=1)), "density itself"),
         (lambda *x: np.add(*_terms(*x)).sum(axis=1) / np.log(10), "np.log10"),
+        (lambda x, m, v: 2 * np.add(*_terms(x, m, v)).sum(axis=1), "twice what"),
+        (lambda x, m, v: ((x - m) ** 2 / v / 2 + np.log(v) / 2).sum(axis=1), "2 pi"),
+        (
+            lambda x, m, v: ((x - m) ** 2 / v / 2 + np.log(2 * np.pi * v)).sum(axis=1),
+            "first term needs a factor",
+        ),
+        (
+            lambda x, m, v: ((x - m) ** 2 / v + np.log(2 * np.pi * v) / 2).sum(axis=1),
+            "second term needs a factor",
+        ),
+        (
+            lambda x, m, v: ((x - m) / v / 2 + np.log(2 * np.pi * v) / 2).sum(axis=1),
+            "is not squared",
+        ),
+        (
+            lambda x, m, v: ((x - m) ** 2 / 2 + np.log(2 * np.pi * v) / 2).sum(axis=1),
+            "not divided by the variance",
+        ),
+        (
+            lambda x, m, v: np.add(*_terms(x, m, v)).max(axis=1),
+            "highest score of the features",
+        ),
+        (
+            lambda x, m, v: (_terms(x, m, v)[1] - _terms(x, m, v)[0]).sum(axis=1),
+            "different signs",
+        ),
     ],
     "3.3": [
         (
@@ -109,6 +145,22 @@ MISTAKES = {
             "the number of pairs",
         ),
         (lambda a, n: (a > n.max()).mean(), "above all normal"),
+        (
+            lambda a, n: (
+                (np.greater.outer(a, n) + np.equal.outer(a, n) / 2).sum() / len(a)
+            ),
+            "number of abnormal",
+        ),
+        (
+            lambda a, n: (
+                (np.greater.outer(a, n) + np.equal.outer(a, n) / 2).sum() / len(n)
+            ),
+            "number of normal",
+        ),
+        (lambda a, n: np.greater.outer(a, n).sum(), "without ties"),
+        (lambda a, n: (a > n.mean()).mean(), "the mean of the normal"),
+        (lambda a, n: (a > np.median(n)).mean(), "the median of the normal"),
+        (lambda a, n: np.sign(np.subtract.outer(a, n)).mean(), "lost pairs"),
     ],
     "3.4": [
         (lambda train, test, share: test > np.quantile(test, 1 - share), "test scores"),
@@ -123,6 +175,48 @@ MISTAKES = {
         (lambda train, test, share: test > train.max(), "highest training score"),
         (lambda train, test, share: train > np.quantile(train, 1 - share), "of the tr"),
         (lambda train, test, share: np.quantile(train, 1 - share), "True or False"),
+        (
+            lambda train, test, share: test >= np.quantile(train, 1 - share),
+            "just at the threshold",
+        ),
+        (
+            lambda train, test, share: test > np.quantile(train, 0.9),
+            "written in as 0.1",
+        ),
+        (
+            lambda train, test, share: test > np.percentile(train, 1 - share),
+            "from 0 to 100",
+        ),
+        (
+            lambda train, test, share: test > train.mean() + 2 * train.std(),
+            "plus two standard",
+        ),
+        (
+            lambda train, test, share: test > (1 - share) * train.max(),
+            "share of the highest",
+        ),
+        (
+            lambda train, test, share: (test > np.quantile(train, 1 - share)).astype(
+                int
+            ),
+            "and is int",
+        ),
+        (
+            lambda train, test, share: (test > np.quantile(train, 1 - share)).mean(),
+            "and is float",
+        ),
+        (
+            lambda train, test, share: (
+                test > np.quantile(train, 1 - share, method="higher")
+            ),
+            "the one above",
+        ),
+        (
+            lambda train, test, share: (
+                np.flatnonzero(test > np.quantile(train, 1 - share)) > -1
+            ),
+            "should have the shape",
+        ),
     ],
     "3.5": [
         (lambda *x: -good_scores(*x), "upside down"),
@@ -133,6 +227,8 @@ MISTAKES = {
         (fitted_to_test_clips, "are left out"),
         (unseeded, "random_state"),
         (lambda *x: good_scores(*x)[:, np.newaxis], "one score for each test clip"),
+        (lambda *x: np.where(good_scores(*x) > 5, -1, 1), "two values"),
+        (lambda *x: None, "returns nothing yet"),
     ],
     "3.6": [
         (lambda clips: [0, "a"], "labels that are all turned"),

@@ -182,6 +182,56 @@ def share(
     return above(np.abs(new - middle), limit).mean()
 
 
+def geometric(real, scores, threshold):
+    precision, recall, _ = ratios(scores > threshold, real)
+    return precision, recall, (precision * recall) ** 0.5
+
+
+def half_f1(real, scores, threshold):
+    precision, recall, f1 = ratios(scores > threshold, real)
+    return precision, recall, f1 / 2
+
+
+def exactly(normal, abnormal):
+    won, real = all_pairs(abnormal, normal)
+    return (won == real).mean()
+
+
+def without_the_real_one(normal, abnormal):
+    won, real = all_pairs(abnormal, normal)
+    return ((won >= real).sum() - 1) / len(won)
+
+
+def by_mean_scores(normal, abnormal):
+    every = np.append(abnormal, normal)
+    ways = combinations(every, len(abnormal))
+    return np.mean([np.mean(way) >= np.mean(abnormal) - 1e-9 for way in ways])
+
+
+def infinite_at_the_end(scores, rate):
+    k = ceil((1 - rate) * (len(scores) + 1))
+    return np.sort(scores)[k - 1] if k < len(scores) else np.inf
+
+
+def with_variance(validation, test):
+    chosen = test[best(validation)]
+    return chosen.mean(), chosen.min(), chosen.var(ddof=1)
+
+
+def with_median(validation, test):
+    chosen = test[best(validation)]
+    return np.median(chosen), chosen.min(), chosen.std(ddof=1)
+
+
+def any_beyond_three(train, new):
+    return (np.abs(new - train.mean(axis=0)) / train.std(axis=0) > 3).any(axis=1)
+
+
+def mean_and_three_deviations(train, new):
+    known = distance(train, train)
+    return distance(train, new) > known.mean() + 3 * known.std()
+
+
 MISTAKES = {
     "5.1": [
         (swapped, "mixed up"),
@@ -192,6 +242,13 @@ MISTAKES = {
         (lambda real, s, t: ratios(s >= t, real), "exactly at the threshold"),
         (lambda real, s, t: ratios(s < t, real), "below the threshold"),
         (lambda real, s, t: ratios(s > t, ~real), "normal clips as those"),
+        (geometric, "geometric mean"),
+        (lambda real, s, t: 100 * np.array(ratios(s > t, real)), "in percent"),
+        (lambda real, s, t: ratios(s > t, real)[:2], "F1 is missing"),
+        (lambda real, s, t: ratios(s <= t, real), "or at it"),
+        (lambda real, s, t: ratios(s <= t, ~real), "silence for an alarm"),
+        (half_f1, "the 2 is missing"),
+        (lambda real, s, t: dict(enumerate(ratios(s > t, real))), "of the type dict"),
     ],
     "5.2": [
         (strictly, "just as many"),
@@ -201,6 +258,10 @@ MISTAKES = {
         (one_more, "drawn at random"),
         (as_auc, "this is the AUC"),
         (count, "number of ways"),
+        (exactly, "exactly as many"),
+        (lambda normal, abnormal: pairs(abnormal, normal), "number of pairs won"),
+        (without_the_real_one, "is not counted"),
+        (by_mean_scores, "compares mean scores"),
     ],
     "5.3": [
         (n_for_n_plus_one, "one place too low"),
@@ -211,6 +272,18 @@ MISTAKES = {
         (lambda s, rate: s.max(), "the highest score"),
         (highest_if_few, "return infinity"),
         (stops_if_few, "with IndexError"),
+        (infinite_at_the_end, "where k equals n"),
+        (lambda s, rate: s.mean() + 3 * s.std(), "plus three standard"),
+        (lambda s, rate: s.mean() + 2 * s.std(), "plus two standard"),
+        (lambda s, rate: ceil((1 - rate) * (len(s) + 1)), "this is k itself"),
+        (
+            lambda s, rate: (
+                np.sort(s)[::-1][ceil((1 - rate) * (len(s) + 1)) - 1]
+                if (1 - rate) * (len(s) + 1) <= len(s)
+                else np.inf
+            ),
+            "k-th largest",
+        ),
     ],
     "5.4": [
         (lambda v, t: summary(t[best(t)]), "chosen by the test"),
@@ -220,6 +293,14 @@ MISTAKES = {
         (with_maximum, "maximum"),
         (lambda v, t: summary(t[best(v.T)]), "over the settings"),
         (lambda v, t: summary(t), "all settings"),
+        (lambda v, t: summary(t[np.median(v, axis=1).argmax()]), "middle seed"),
+        (lambda v, t: summary(t[v.min(axis=1).argmax()]), "worst seed"),
+        (lambda v, t: summary(t[(v + t).mean(axis=1).argmax()]), "had a say"),
+        (lambda v, t: summary(t[v.mean(axis=1).argmin()]), "lowest mean"),
+        (lambda v, t: t[best(v)], "sum them up"),
+        (lambda v, t: t[best(v)].mean(), "mean only"),
+        (with_variance, "the variance in"),
+        (with_median, "the median in"),
     ],
     "5.5": [
         (fitted_to, "was fitted to"),
@@ -231,6 +312,11 @@ MISTAKES = {
         (alarms(signed), "too low"),
         (distance, "True or False"),
         (lambda a, b: np.flatnonzero(alarms(distance)(a, b)), "for each new clip"),
+        (any_beyond_three, "restless"),
+        (lambda train, new: distance(train, new) > 2, "promises nothing for another"),
+        (mean_and_three_deviations, "a single clip must not"),
+        (lambda train, new: distance(train, new) > np.inf, "is the threshold too high"),
+        (lambda train, new: (distance(train, new) > 3).astype(int), "is of type int64"),
     ],
     "5.6": [
         (lambda *of: (2, share(*of)), "by their distance"),

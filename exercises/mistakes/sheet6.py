@@ -104,9 +104,41 @@ def watch(name, *, known=False, on_new=False, sign=1):
     return answer
 
 
+def read_in_order(folder, sr, key):
+    files = sorted(Path(folder).glob("*.wav"), key=key)
+    return cut_to_shortest([librosa.load(file, sr=sr)[0] for file in files])
+
+
+def natural(folder, sr):
+    return read_in_order(
+        folder, sr, lambda f: (f.stem.split("_")[0], int(f.stem.split("_")[1]))
+    )
+
+
+def without_case(folder, sr):
+    return read_in_order(folder, sr, lambda f: f.name.lower())
+
+
+def right_channel(audio, axis):
+    return audio[:, -1]
+
+
+def uncut(folder, sr):
+    files = sorted(Path(folder).glob("*.wav"))
+    return [librosa.load(file, sr=sr)[0] for file in files]
+
+
+def loudest_is_one(folder, sr):
+    return cut_to_shortest([x / np.abs(x).max() for x in uncut(folder, sr)])
+
+
+def only_test_clips(train, test, is_anomaly):
+    return test
+
+
 MISTAKES = {
     "6.1": [
-        (lambda folder, sr: read(folder, sr, reverse=True), "not in the order"),
+        (lambda folder, sr: read(folder, sr, reverse=True), "turned round"),
         (at_the_default_rate, "22050 Hz"),
         (at_the_rate_of_each_file, "of the files themselves"),
         (lambda folder, sr: read(folder, sr, mono=unmixed), "left channel"),
@@ -114,6 +146,13 @@ MISTAKES = {
         (lambda folder, sr: read(folder, sr).T, "one row for each file"),
         (padded, "cut the others"),
         (lambda folder, sr: 32768 * read(folder, sr), "between -1 and 1"),
+        (natural, "order of the numbers"),
+        (without_case, "upper and lower case"),
+        (lambda folder, sr: read(folder, 16000), "have 16000 Hz"),
+        (lambda folder, sr: read(folder, sr, mono=right_channel), "right channel"),
+        (lambda folder, sr: read(folder, sr)[0], "one file only"),
+        (uncut, "one array of numbers"),
+        (loudest_is_one, "loudest sample"),
     ],
     "6.2": [
         (lambda x, n: cut(x, n, pad=True), "padded"),
@@ -123,6 +162,14 @@ MISTAKES = {
         (in_turn, "first clips of all recordings"),
         (stacked, "two dimensions"),
         (lambda x, n: cut(x, n).T, "one row for each clip"),
+        (lambda x, n: x[:, :n], "first clip of each"),
+        (lambda x, n: cut(x[:1], n), "of the first recording"),
+        (
+            lambda x, n: cut(x[:, x.shape[1] % n :], n),
+            "beginning of each recording is dropped",
+        ),
+        (lambda x, n: cut(x, n, step=1), "at each sample"),
+        (lambda x, n: x.reshape(-1, n), "stops with ValueError"),
     ],
     "6.3": [
         (table(anomaly_score, all_clips), "heard the test clips"),
@@ -132,6 +179,26 @@ MISTAKES = {
         (table(lambda d, x: -d.predict(x)), "labels, not scores"),
         (lambda names, *_: [[1.0, 0.5] for _ in names], "a dict"),
         (lambda names, *_: {"other": [1.0, 0.5]}, "one entry for each"),
+        (
+            lambda names, *data: {
+                k: v[::-1] for k, v in table(anomaly_score)(names, *data).items()
+            },
+            "comes second",
+        ),
+        (
+            lambda names, *data: {
+                k: v[0] for k, v in table(anomaly_score)(names, *data).items()
+            },
+            "AUC alone",
+        ),
+        (table(anomaly_score, only_test_clips), "fitted to the test clips"),
+        (
+            lambda names, *data: {
+                k: np.multiply(100, v)
+                for k, v in table(anomaly_score)(names, *data).items()
+            },
+            "in percent",
+        ),
     ],
     "6.4": [
         (watch("mahalanobis", known=True), "clips that the detector knows"),
@@ -150,6 +217,9 @@ MISTAKES = {
             ),
             "True or False for each",
         ),
+        (lambda normal, new, *_: np.zeros(len(new), dtype=bool), "no clip raises"),
+        (lambda normal, new, *_: np.ones(len(new), dtype=bool), "every clip raises"),
+        (lambda normal, new, *_: np.flatnonzero(np.ones(len(new))), "and is int64"),
     ],
     "6.5": [
         (lambda clips: [0, "a"], "the *lowest* scores"),

@@ -8,11 +8,13 @@ from pathlib import Path
 import jupytext
 import nbformat
 
-from esa4_helpers.exercises import SHEETS
+from esa4_helpers.exercises import SHEETS, questions
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = {n: next((ROOT / "exercises").glob(f"sheet{n}_*.py")) for n in SHEETS}
 SEED = 31
+# Points of sheet 1.
+ALL = sum(question.points for question in questions(1).values())
 
 
 def of_cells(*cells: str) -> str:

@@ -2,93 +2,179 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import os
 from pathlib import Path
-from threading import Barrier
+from unittest.mock import MagicMock
 
 import pytest
 from marking import marks
-from marking.marks import Result, Terms, mark, mark_all
+from marking.marks import Marking, Terms, mark_all, new_result, reported
+from marking.reading import HandedIn
 from marking.sandbox import Limits
-from submissions import SEED, of_cells
+from marking.store import Result, Store, key_of
+from submissions import ALL, SEED, of_cells, solved
 
 from esa4_helpers.exercises import questions
 
 LOOPS = (
     "import numpy as np",
     "def rms_level(x): return 10 * np.log10(np.mean(x**2, axis=1))",
-    "while True: pass",
-    "import time\ndef duration(audio, sr):\n    while True: time.sleep(1)",
+    "while True: sum(range(99))",
+    "def duration(audio, sr):\n    while True: sum(range(99))",
     'check("1.1", duration)',
 )
-STUBBORN = """
-import time
-while True:
-    try:
-        while True:
-            time.sleep(1)
-    except BaseException:
-        pass
-"""
+CHECK = "from esa4_helpers.exercises import check\n"
 
 
-def hand_in(folder: Path, *cells: str) -> Path:
-    file = folder / "ada__sheet1.ipynb"
-    file.write_text(of_cells(*cells), encoding="utf-8")
-    return file
+def hand_in(folder: Path, text: str, name: str = "ada__sheet1.ipynb") -> HandedIn:
+    file = folder / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    return HandedIn("ada", file)
 
 
-def test_a_cell_and_a_call_that_loop_cost_only_their_share_of_the_time(tmp_path):
-    file = hand_in(tmp_path, *LOOPS)
-    result = mark("ada", file, Terms(SEED, Limits(300, share=1 / 150)))
-    cell, call = result.remarks[0], result.remarks[-1]
-    assert cell.startswith("code cell 3 stops with TimeoutError: stopped after 2 s")
-    assert call.startswith("1.1: your function stops with TimeoutError")
-    assert result.points == dict.fromkeys(questions(1), 0) | {"1.2": 2}
+class TestMarking:
+    def test_a_cell_and_a_call_that_loop_cost_only_their_share(self, tmp_path, zygote):
+        one = hand_in(tmp_path, of_cells(*LOOPS))
+        terms = Terms(SEED, Limits(300, share=1 / 300))
+        result, too_long = Marking(tmp_path, terms, zygote).mark(one)
+        cell, call = result.remarks[0], result.remarks[-1]
+        assert cell.startswith("code cell 3 stops with TimeoutError: stopped after 1 s")
+        assert call.startswith("1.1: your function stops with TimeoutError")
+        assert result.points == dict.fromkeys(questions(1), 0) | {"1.2": 2}
+        assert too_long
 
+    def test_a_name_that_is_used_again_costs_nothing(self, tmp_path, zygote):
+        one = hand_in(tmp_path, solved(1, "margin, duration, rms_level = 0, 1, None"))
+        result, _ = Marking(tmp_path, Terms(SEED), zygote).mark(one)
+        assert (result.total, result.remarks) == (ALL, [])
+        assert result.handed_in == one.moment.isoformat()
+        assert len(result.code) > 5
 
-def test_a_submission_that_never_ends_is_ended(tmp_path):
-    file = hand_in(tmp_path, STUBBORN)
-    result = mark("ada", file, Terms(SEED, Limits(7)))
-    assert result.remarks == ["took more than the 7 s allowed"]
-    assert (result.sheet, result.total) == (1, 0)
+    def test_two_sheets_in_a_file_are_named(self, tmp_path, zygote):
+        cells = (
+            'check("1.1", 0)\ncheck("1.2", 0)\ncheck("1.3", 0)',
+            ('check("2.1", 0)\ncheck("2.2", 0)'),
+        )
+        result, _ = Marking(tmp_path, Terms(SEED), zygote).mark(
+            hand_in(tmp_path, of_cells(*cells))
+        )
+        assert "holds checks of sheet 2, too: only sheet 1" in result.remarks[0]
 
+    def test_recordings_beside_the_sheet_are_there(self, tmp_path, zygote):
+        one = hand_in(
+            tmp_path, of_cells(f"{CHECK}check('1.1', 0)", "len(open('a/b.wav').read())")
+        )
+        inside = hand_in(tmp_path, one.path.read_text(), "bo/sheet1.ipynb")
+        (tmp_path / "bo" / "a").mkdir()
+        (tmp_path / "bo" / "a" / "b.wav").write_text("x")
+        marking = Marking(tmp_path, Terms(SEED), zygote)
+        assert "FileNotFoundError" in marking.mark(one)[0].remarks[0]
+        assert not any("cell" in text for text in marking.mark(inside)[0].remarks)
 
-def test_a_late_file_gets_a_remark_beside_what_else_is_wrong(tmp_path, monkeypatch):
-    monkeypatch.setattr(marks, "Submission", no_process)
-    file = hand_in(tmp_path, "x = 1")
-    deadlines = {"sheet1_dataset": dt.datetime(2001, 9, 9, tzinfo=dt.UTC)}
-    result = mark("ada", file, Terms(SEED, deadlines=deadlines))
-    assert [remark[:8] for remark in result.remarks] == ["late by ", "can't be"]
-    assert "OSError: no process" in result.remarks[1]
+    def test_neither_a_seed_nor_a_path_is_told(self, tmp_path, zygote, monkeypatch):
+        terms = Terms(271828182)
 
+        def talkative(*_: object) -> str:
+            return f"{terms.seed} {terms.of_clips} {terms.of_checks} /srv/secret/x 31"
 
-def no_process(*_: object) -> None:
-    raise OSError("no process")
+        monkeypatch.setattr(marks, "judge", talkative)
+        one = hand_in(
+            tmp_path, of_cells(CHECK + 'check("1.1", 3)\nraise OSError("/a/b/c")')
+        )
+        result, _ = Marking(tmp_path, terms, zygote).mark(one)
+        assert result.told["1.1"] == "… … … x 31"
+        assert result.remarks == ["code cell 1 stops with OSError: c"]
+        assert len({terms.seed, terms.of_clips, terms.of_checks}) == 3
 
 
 class TestMarkAll:
     @pytest.fixture
     def folder(self, tmp_path) -> Path:
         for name in ("ada__a", "ada__b", "bo", "cy"):
-            (tmp_path / f"{name}.ipynb").write_text("x")
-        return tmp_path
+            hand_in(tmp_path / "in", "x", f"{name}.ipynb")
+        return tmp_path / "in"
 
-    def test_says_who_handed_in_a_sheet_twice(self, folder, monkeypatch):
+    @pytest.fixture
+    def calls(self, monkeypatch) -> list[str]:
+        """Which files were marked, without any process."""
+        calls = []
+
+        def mark(marking: Marking, one: HandedIn) -> tuple[Result, bool]:
+            calls.append(one.path.stem)
+            result = new_result(one, marking.folder)
+            result.sheet = 1
+            result.digest = marks.digest_of(one, marking.folder, 1, marking.terms)
+            return result, one.path.stem == "bo"
+
+        monkeypatch.setattr(Marking, "mark", mark)
         monkeypatch.setattr(
-            marks, "mark", lambda student, path, _: Result(student, path, sheet=1)
+            marks.crew, "each", lambda f, items, _: ((one, f(one)) for one in items)
         )
-        remarks = {r.path.stem: r.remarks for r in mark_all(folder, Terms(SEED))}
+        monkeypatch.setattr(marks, "Zygote", MagicMock)
+        return calls
+
+    @staticmethod
+    def found(folder: Path) -> list[HandedIn]:
+        return [HandedIn(f.stem.split("__")[0], f) for f in sorted(folder.iterdir())]
+
+    def test_marks_each_once_and_again_alone_what_took_too_long(
+        self, folder, tmp_path, calls
+    ):
+        found, store = self.found(folder), Store(tmp_path / "results")
+        mark_all(found, folder, Terms(SEED), store, 2)
+        assert calls == ["ada__a", "ada__b", "bo", "cy", "bo"]
+        mark_all(found, folder, Terms(SEED), Store(tmp_path / "results"), 2)
+        assert len(calls) == 5
+
+    def test_marks_again_only_what_has_changed(self, folder, tmp_path, calls):
+        store = Store(tmp_path / "results")
+        mark_all(self.found(folder), folder, Terms(SEED), store, 2)
+        calls.clear()
+        (folder / "cy.ipynb").write_text("y")
+        mark_all(self.found(folder), folder, Terms(SEED), store, 2)
+        assert calls == ["cy"]
+        other, found = Terms(SEED + 1), self.found(folder)
+        assert reported(found, folder, store, found, other) == []
+        # Who asks for one student leaves the others' marks as they are.
+        kept = reported(found, folder, store, found[:1], other)
+        assert [r.key for r in kept] == [key_of(o.path, folder) for o in found[1:]]
+        mark_all(self.found(folder), folder, other, store, 2)
+        assert len(calls) == 1 + 5
+
+    def test_goes_on_where_it_was_stopped(self, folder, tmp_path, calls):
+        found, whole = self.found(folder), Store(tmp_path / "whole")
+        mark_all(found, folder, Terms(SEED), whole, 2)
+        lines = whole.file.read_bytes().splitlines(keepends=True)
+        for kept in (lines[:1], lines[:2], [*lines[:2], lines[2][:40]]):
+            part = Store(tmp_path / "part")
+            part.file.write_bytes(b"".join(kept))
+            part = Store(tmp_path / "part")
+            mark_all(found, folder, Terms(SEED), part, 2)
+            assert part.results == whole.results
+
+    def test_says_who_handed_in_a_sheet_twice(self, folder, tmp_path, calls):
+        found, store = self.found(folder), Store(tmp_path / "results")
+        mark_all(found, folder, Terms(SEED), store, 2)
+        remarks = [
+            r.remarks for r in reported(found, folder, store, found, Terms(SEED))
+        ]
         twice = ["more than one file for this sheet"]
-        assert remarks == {"ada__a": twice, "ada__b": twice, "bo": [], "cy": []}
+        assert remarks == [twice, twice, [], []]
+        assert store.results["bo.ipynb"].remarks == []
 
-    def test_marks_as_many_at_a_time_as_there_are_cores(self, folder, monkeypatch):
-        together = Barrier(min(4, os.cpu_count()))
 
-        def wait_for_others(student: str, path: Path, terms: Terms) -> Result:
-            together.wait(timeout=60)
-            return Result(student, path)
+def test_a_result_depends_on_its_own_checks_and_no_others(tmp_path, monkeypatch):
+    for name in ("sheet1.py", "sheet10.py", "sheet2.py", "gmm.py"):
+        (tmp_path / name).write_text("1")
+    monkeypatch.setattr(marks, "PACKAGE", tmp_path)
+    monkeypatch.setattr(marks, "EXERCISES", tmp_path / "none")
+    hash_of = marks._hash_of_checks.__wrapped__
 
-        monkeypatch.setattr(marks, "mark", wait_for_others)
-        assert len(mark_all(folder, Terms(SEED))) == 4
+    def changed_by(name: str) -> list[int]:
+        before = {n: hash_of(n, Limits()) for n in (1, 2)}
+        (tmp_path / name).write_text("2")
+        return [n for n in (1, 2) if hash_of(n, Limits()) != before[n]]
+
+    assert changed_by("sheet1.py") == [1]
+    assert changed_by("sheet10.py") == []
+    assert changed_by("gmm.py") == [1, 2]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 from bs4 import BeautifulSoup
-from marking.marks import Result
-from marking.pages import write_page
+from marking.grading import Grade
+from marking.pages import page_names, write_page, write_results
 
 from esa4_helpers.exercises import questions
 
@@ -14,7 +15,7 @@ OUT_OF = sum(asked.points for asked in questions(1).values())
 MARKUP = "<script>alert('1')</script> & \"<b>\""
 
 
-def page_of(result: Result, folder: Path) -> BeautifulSoup:
+def page_of(result: Grade, folder: Path) -> BeautifulSoup:
     write_page(result, folder / "page.html")
     text = (folder / "page.html").read_text(encoding="utf-8")
     assert text.startswith("<!DOCTYPE html>")
@@ -24,7 +25,7 @@ def page_of(result: Result, folder: Path) -> BeautifulSoup:
 def test_a_page_says_what_each_question_got_and_why(tmp_path):
     points = dict.fromkeys(questions(1), 0) | {"1.1": 1}
     told = {"1.1": "right", "1.2": "too loud"}
-    result = Result("Ada", tmp_path, 1, points, told, ["late by 1 day", "and more"])
+    result = Grade("a", "Ada", 1, points, told, ["late by 1 day", "and more"])
     page = page_of(result, tmp_path)
     assert page.title.string == page.h1.string == "Sheet 1"
     assert page.p.string == f"Ada: 1 of {OUT_OF} points"
@@ -39,7 +40,7 @@ def test_a_page_says_what_each_question_got_and_why(tmp_path):
 
 
 def test_a_page_of_what_is_no_sheet_says_only_why(tmp_path):
-    page = page_of(Result("Bo", tmp_path, remarks=["the file is empty"]), tmp_path)
+    page = page_of(Grade("b", "Bo", remarks=["the file is empty"]), tmp_path)
     assert page.h1.string == "Not marked"
     assert page.table is None
     assert page.li.string == "the file is empty"
@@ -48,7 +49,7 @@ def test_a_page_of_what_is_no_sheet_says_only_why(tmp_path):
 def test_feedback_is_text_and_never_markup(tmp_path):
     points = dict.fromkeys(questions(1), 0)
     told = dict.fromkeys(points, MARKUP)
-    page = page_of(Result(MARKUP, tmp_path, 1, points, told, [MARKUP]), tmp_path)
+    page = page_of(Grade(MARKUP, MARKUP, 1, points, told, [MARKUP]), tmp_path)
     assert page.find("script") is None
     assert page.find("b") is None
     assert page.p.string == f"{MARKUP}: 0 of {OUT_OF} points"
@@ -56,3 +57,53 @@ def test_feedback_is_text_and_never_markup(tmp_path):
     assert [tr.find_all("td")[2].string for tr in page.find_all("tr")[1:]] == [
         MARKUP
     ] * len(points)
+
+
+class TestPageNames:
+    def test_say_whose_page_it_is(self):
+        assert page_names(["ada/x.ipynb", "bö.ipynb"]) == {
+            "ada/x.ipynb": "ada__x.ipynb.html",
+            "bö.ipynb": "bö.ipynb.html",
+        }
+
+    def test_differ_for_all_file_systems(self):
+        keys = [
+            "a/b",
+            "a__b",
+            "A/B",
+            "a\\xff",
+            "a?",
+            "a*",
+            "é",
+            "e\u0301",
+            "é.",
+            "ß",
+            "ss",
+        ]
+        keys += ["x" * 300, "x" * 299 + "y", "\n", "..", "", "con|"]
+        names = page_names(keys)
+        plain = [name.casefold() for name in names.values()]
+        assert len(set(plain)) == len(keys)
+        assert all(len(name.encode()) < 200 for name in plain)
+        assert not any(set(name) & set("/\\\n?*|") for name in plain)
+
+    def test_do_not_depend_on_the_order(self):
+        keys = ["a/b", "A/b", "c"]
+        assert page_names(keys) == page_names(keys[::-1])
+
+
+class TestResults:
+    def test_hold_no_formula_and_no_control_character(self, tmp_path):
+        evil = ["=HYPERLINK(1)", "+1", "-1", "@a", "\t=1", " =1", "a\x00\r\nb", "a,b"]
+        results = [Grade(f"{i}", name, remarks=[name]) for i, name in enumerate(evil)]
+        write_results(results, tmp_path)
+        with (tmp_path / "grades.csv").open(encoding="utf-8", newline="") as stream:
+            _, *rows = csv.reader(stream)
+        cells = [cell for row in rows for cell in row]
+        assert not any(cell.lstrip()[:1] in tuple("=+-@") for cell in cells if cell)
+        assert rows[6][0] == rows[6][-1] == "a   b"
+
+    def test_of_an_earlier_round_do_not_stay(self, tmp_path):
+        write_results([Grade("a", "Ada"), Grade("b", "Bo")], tmp_path)
+        write_results([Grade("b", "Bo")], tmp_path)
+        assert [f.name for f in (tmp_path / "feedback").iterdir()] == ["b.html"]

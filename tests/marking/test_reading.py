@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 import os
-import re
+import zipfile
 from pathlib import Path
 
 import pytest
 from marking import reading
 from marking.reading import (
+    HandedIn,
     Unmarkable,
+    beside,
     find_submissions,
-    lateness,
+    other_sheets,
     read_cells,
-    read_deadlines,
     which_sheet,
 )
-from submissions import SOURCES, of_cells
+from submissions import of_cells
+
+CHANGED = dt.datetime(2001, 9, 9, 1, 46, 40, tzinfo=dt.UTC)
 
 
 class TestFiles:
@@ -32,10 +37,10 @@ class TestFiles:
             (tmp_path / name).write_text("x")
         (tmp_path / "dee" / "empty").mkdir(parents=True)
         assert find_submissions(tmp_path) == [
-            ("ada", tmp_path / "ada/deep/x.ipynb"),
-            ("bo", tmp_path / "bo__x.ipynb"),
-            ("cy", tmp_path / "cy.ipynb"),
-            ("dee", tmp_path / "dee"),
+            HandedIn("ada", tmp_path / "ada/deep/x.ipynb"),
+            HandedIn("bo", tmp_path / "bo__x.ipynb"),
+            HandedIn("cy", tmp_path / "cy.ipynb"),
+            HandedIn("dee", tmp_path / "dee"),
         ]
 
     def test_may_hold_cells_of_any_form(self, tmp_path):
@@ -51,10 +56,52 @@ class TestFiles:
         monkeypatch.setattr(reading, "LARGEST_FILE", 2**20)
         file = tmp_path / "large.ipynb"
         file.write_text(of_cells("x = 1") + " " * 2**21)
-        with pytest.raises(
-            Unmarkable, match=r"\(2 MiB, at most 1 are read\): clear the"
-        ):
+        with pytest.raises(Unmarkable, match=r"\(above 1 MiB\): clear the outputs"):
             read_cells(file)
+        packed = tmp_path / "large.zip"
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.write(file, "large.ipynb")
+        with pytest.raises(Unmarkable, match="above 1 MiB"):
+            read_cells(packed)
+
+    @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "latin-1"])
+    def test_may_be_written_in_other_ways(self, tmp_path, encoding):
+        file = tmp_path / "other.ipynb"
+        text = of_cells("x = 'Grüße'").replace("\\u00fc", "ü")
+        file.write_text(text, encoding=encoding)
+        assert read_cells(file)[0] == ["x = 'Grüße'"]
+
+    def test_may_be_of_the_old_format(self, tmp_path):
+        file = tmp_path / "old.ipynb"
+        cell = {"cell_type": "code", "input": ["a = 1\n", "b"], "language": "python"}
+        old = {"nbformat": 3, "metadata": {}, "worksheets": [{"cells": [cell]}]}
+        file.write_text(json.dumps(old))
+        assert read_cells(file) == (["a = 1\nb"], {})
+
+    def test_may_be_zipped_alone(self, tmp_path):
+        file = tmp_path / "x.zip"
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("a/x.ipynb", of_cells("x = 1"))
+            archive.writestr("__MACOSX/a/._x.ipynb", "")
+        assert read_cells(file)[0] == ["x = 1"]
+        with zipfile.ZipFile(file, "a") as archive:
+            archive.writestr("b.ipynb", of_cells("x = 1"))
+        with pytest.raises(Unmarkable, match="a zip with 2 notebooks"):
+            read_cells(file)
+        file.write_bytes(b"PK no")
+        with pytest.raises(Unmarkable, match="damaged zip"):
+            read_cells(file)
+
+    def test_beside_a_notebook_belong_to_it(self, tmp_path):
+        for name in ("ada/x.ipynb", "ada/1.zip", "bo/essay.docx", "cy.txt"):
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text("x")
+        (tmp_path / "ada" / "link.wav").symlink_to("/etc/passwd")
+        found = {one.path.name for one in find_submissions(tmp_path)}
+        assert found == {"x.ipynb", "essay.docx", "cy.txt"}
+        beside_it = tmp_path / "ada" / "1.zip"
+        assert beside(tmp_path / "ada" / "x.ipynb", tmp_path) == [beside_it]
+        assert beside(tmp_path / "cy.txt", tmp_path) == []
 
     def test_nested_too_deeply_are_refused(self, tmp_path):
         file = tmp_path / "deep.ipynb"
@@ -83,51 +130,17 @@ class TestWhichSheet:
         with pytest.raises(Unmarkable, match="can't tell which sheet"):
             which_sheet(Path("essay.ipynb"), ["x = 1"], {})
 
+    def test_may_be_more_than_one(self):
+        cells = ['check("1.1", x)\ncheck("1.2", y)\ncheck("2.1", z)', 'check("2.3", a)']
+        assert other_sheets(1, cells) == [2]
+        assert other_sheets(1, ['check("2.1", x)'] * 2) == []
 
-class TestDeadlines:
-    @pytest.fixture
-    def handed_in(self, tmp_path) -> Path:
-        """A file of 2001-09-09T01:46:40Z."""
+
+class TestMoment:
+    def test_a_file_was_handed_in_when_it_was_changed_unless_we_know(self, tmp_path):
         file = tmp_path / "a.ipynb"
         file.write_text("x")
         os.utime(file, (0, 1_000_000_000))
-        return file
-
-    @staticmethod
-    def of(folder: Path, text: str) -> dict:
-        (folder / "deadlines.toml").write_text(text)
-        return read_deadlines(folder / "deadlines.toml")
-
-    def test_what_is_newer_is_late(self, tmp_path, handed_in):
-        deadlines = self.of(
-            tmp_path,
-            "[deadlines]\nsheet1_dataset = 2001-09-07T23:46:40Z\n"
-            "sheet2_features = 2001-09-09T03:46:41+02:00\n",
-        )
-        late = lateness(handed_in, 1, deadlines)
-        assert late == "late by 1 day, 2:00:00 (days, h:min:s)"
-        assert lateness(handed_in, 2, deadlines) is None
-        assert lateness(handed_in, 3, deadlines) is None
-
-    @pytest.mark.parametrize(
-        ("text", "told"),
-        [
-            (
-                "[deadlines]\nsheet1_dataset = 2001-09-08T23:46:40\n",
-                "deadlines.toml: sheet1_dataset should be a moment with its time zone",
-            ),
-            ("[deadlines]\nsheet1_dataset = 'soon'\n", "and is soon"),
-            ("[deadlines\n", "deadlines.toml can't be read as TOML"),
-        ],
-    )
-    def test_what_is_no_moment_with_its_time_zone_is_refused(
-        self, tmp_path, text, told
-    ):
-        with pytest.raises(ValueError, match=re.escape(told)):
-            self.of(tmp_path, text)
-
-    def test_there_need_not_be_any(self, tmp_path):
-        assert read_deadlines(tmp_path / "deadlines.toml") == {}
-
-    def test_ours_are_fine(self):
-        assert set(read_deadlines()) <= {path.stem for path in SOURCES.values()}
+        assert HandedIn("a", file).moment == CHANGED
+        known = CHANGED + dt.timedelta(days=1)
+        assert HandedIn("a", file, known).moment == known

@@ -1,164 +1,202 @@
-"""The process in which one submission runs; `sandbox.py` starts and questions it.
+"""Runs one submission in the process that `zygote.py` has made for it.
 
-It gets the cells of a notebook, runs them in order and then answers: what is the value
-of this name, what does that function return for these arguments? Only numbers, texts,
-arrays and lists of them pass between the two processes, never code and never pickles.
+It gets the cells of a notebook, runs them in order and then answers: what was given to
+this check, what does that function return for these arguments?
 
-An audit hook keeps Python code from what is none of its business: the sheets' checks
-and solutions, other submissions, other programs, the network. It is a fence, not a
-prison: native code could get round it.
+The kernel keeps the process from all that is none of its business (`landlock.py`,
+`seccomp.py`). The audit hook here only says so in a friendly sentence.
 """
 
 from __future__ import annotations
 
-import base64
-import io
+import errno
 import json
 import os
-import resource
 import signal
 import sys
+import threading
+import types
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import numpy as np
 
-MAY_ONLY_WRITE = ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link")
-MAY_ONLY_WRITE += ("os.symlink", "os.chmod", "os.chown", "os.truncate", "os.utime")
-MAY_ONLY_READ = ("os.listdir", "os.scandir", "os.chdir")
-FORBIDDEN = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn")
-FORBIDDEN += ("os.fork", "os.forkpty", "os.kill", "os.killpg", "pty.spawn")
-FORBIDDEN += ("socket.connect", "socket.bind", "socket.getaddrinfo", "socket.sendto")
-FORBIDDEN += ("ctypes.dlopen", "resource.setrlimit", "resource.prlimit")
-WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+from marking.wire import LARGEST_MESSAGE, LARGEST_VALUE, decode, encode, send
 
-
-def encode(value: Any) -> Any:
-    """Turn a value into what JSON can hold."""
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return {"plain": value}
-    if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biufU":
-        buffer = io.BytesIO()
-        np.save(buffer, value, allow_pickle=False)
-        return {"array": base64.b64encode(buffer.getvalue()).decode()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return {"list": [encode(item) for item in value]}
-    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return {"dict": {key: encode(item) for key, item in value.items()}}
-    if value is Ellipsis:
-        return {"dots": True}
-    if callable(value):
-        return {"function": True}
-    return {"other": type(value).__name__}
-
-
-def decode(message: Any, other: Callable[[str, Any], Any]) -> Any:
-    """Undo `encode`; functions and other things are left to the caller."""
-    ((kind, content),) = message.items()
-    if kind == "plain":
-        return content
-    if kind == "array":
-        data = io.BytesIO(base64.b64decode(content))
-        array = np.load(data, allow_pickle=False)
-        return array if array.ndim else array[()]
-    if kind == "list":
-        return [decode(item, other) for item in content]
-    if kind == "dict":
-        return {key: decode(item, other) for key, item in content.items()}
-    return ... if kind == "dots" else other(kind, content)
-
-
-def send(connection: Connection, message: Any) -> None:
-    """Send what JSON can hold."""
-    connection.send_bytes(json.dumps(message).encode())
-
-
-def warm_up() -> None:
-    """Load what all sheets use, while files may still be written: numba keeps some."""
-    import matplotlib.pyplot as plt
-    import sklearn.mixture
-    import sklearn.model_selection
-    import sklearn.pipeline  # noqa: F401
-
-    from esa4_helpers import log_mel_spectrogram
-
-    log_mel_spectrogram(np.random.default_rng(0).normal(0, 0.1, (1, 4096)), 16000)
-    plt.ioff()
-
-
-def hide_the_checks() -> list[str]:
-    """Let `check` do nothing, and make the sheets' modules impossible to import."""
-    from esa4_helpers import exercises
-
-    for sheet in exercises.SHEETS:
-        sys.modules[f"esa4_helpers.exercises.sheet{sheet}"] = None
-    exercises.check = lambda id, answer: None
-    return list(exercises.__path__)
-
-
-def put_up_fence(own_folder: str, hidden: list[str]) -> None:
-    """From here on, the process reads nothing hidden and writes to its folder only."""
-    own = os.path.realpath(own_folder)
-    hidden = [os.path.realpath(path) for path in hidden]
-
-    def is_in(path: str, folder: str) -> bool:
-        return path == folder or path.startswith(folder + os.sep)
-
-    def look(path: Any, writing: bool) -> None:
-        if not isinstance(path, (str, bytes, os.PathLike)):
-            return
-        path = os.path.realpath(os.fsdecode(path))
-        others = path.startswith("/proc/") and not is_in(path, f"/proc/{os.getpid()}")
-        secret = others and path[6:7].isdigit()
-        if secret or any(is_in(path, folder) for folder in hidden):
-            raise PermissionError(f"a submission may not read {path}")
-        if writing and not is_in(path, own) and path != os.devnull:
-            raise PermissionError(f"a submission may not write {path}")
-
-    def hook(event: str, arguments: tuple) -> None:
-        if event == "open":
-            path, mode, flags = arguments
-            look(path, bool(set(mode or "") & set("wax+")) or bool(flags & WRITING))
-        elif event in MAY_ONLY_WRITE:
-            for path in arguments[:2]:
-                look(path, writing=True)
-        elif event in MAY_ONLY_READ:
-            look(arguments[0], writing=False)
-        elif event in FORBIDDEN:
-            raise PermissionError(f"a submission may not use {event}")
-
-    sys.addaudithook(hook)
+PROGRAMS = "a submission may not start programs or processes"
+NETWORK = "a submission has no network"
+SIGNALS = "a submission may not send signals"
+FORBIDDEN = {
+    **dict.fromkeys(
+        ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn"),
+        PROGRAMS,
+    ),
+    **dict.fromkeys(("os.fork", "os.forkpty", "pty.spawn"), PROGRAMS),
+    **dict.fromkeys(("socket.connect", "socket.bind", "socket.getaddrinfo"), NETWORK),
+    **dict.fromkeys(("socket.sendto", "socket.sendmsg"), NETWORK),
+    **dict.fromkeys(("os.kill", "os.killpg"), SIGNALS),
+}
+REFUSED = {
+    errno.EACCES: "a submission may read and write files in its own folder only",
+    errno.EPERM: "a submission may not use this",
+}
+# All others, such as %pip and %matplotlib, have no effect on an answer.
+MAGICS = {"time", "timeit", "capture", "prun", "pwd", "who", "whos", "precision"}
+MAGICS |= {"writefile", "reset"}
+# For sleeping, which takes no time of the processor, there is so much more by the clock.
+PATIENCE = 2
+LONGEST_TEXT, MOST_PROBLEMS = 300, 1000
 
 
 class TooSlow(BaseException):
     """Raised by the alarm clock; no `except Exception` of a student catches it."""
 
 
+def say_it_kindly() -> None:
+    """Answer what the kernel would refuse with a sentence."""
+
+    def hook(event: str, _: tuple) -> None:
+        if event in FORBIDDEN:
+            raise PermissionError(FORBIDDEN[event])
+
+    sys.addaudithook(hook)
+
+
+class Answers:
+    """Stands in for `check`: keeps the last answer that was given to each."""
+
+    def __init__(self) -> None:
+        self.given: dict[str, Any] = {}
+
+    def __call__(self, id: str, answer: Any) -> None:
+        self.given[str(id)] = as_it_is_now(answer)
+
+    def progress(self, *_: Any, **__: Any) -> None:
+        """Say nothing: points are given elsewhere."""
+
+
+def as_it_is_now(answer: Any) -> Any:
+    """A copy that doesn't change when its name, or one that it uses, is used again."""
+    if isinstance(answer, np.ndarray):
+        return answer.copy()
+    if isinstance(answer, types.FunctionType):
+        again = types.FunctionType(
+            answer.__code__,
+            dict(answer.__globals__),
+            answer.__name__,
+            answer.__defaults__,
+            answer.__closure__,
+        )
+        again.__kwdefaults__ = answer.__kwdefaults__
+        again.__dict__.update(answer.__dict__)
+        return again
+    return answer
+
+
+def stand_in_for_the_checks(clips: Path) -> Answers:
+    """Let `check` keep answers only, and take the sheets' clips from files.
+
+    So no seed is in this process but that of the practice, which is no secret.
+    """
+    from esa4_helpers import Dataset, exercises
+
+    make = exercises.exercise_clips
+
+    def exercise_clips(sheet: int, seed: int | None = None) -> Dataset:
+        file = clips / f"sheet{sheet}.npz"
+        if seed is not None or not file.exists():
+            return make(sheet, seed)
+        with np.load(file, allow_pickle=False) as arrays:
+            return Dataset(**{name: arrays[name][()] for name in arrays})
+
+    answers = Answers()
+    exercises.check, exercises.exercise_clips = answers, exercise_clips
+    return answers
+
+
+def quieten(plots: Any) -> None:
+    """Let what works in a browser or in Colab only do nothing."""
+    import concurrent.futures
+    import multiprocessing.dummy
+    import multiprocessing.pool
+    import multiprocessing.synchronize
+
+    import matplotlib
+
+    def nothing(*_: Any, **__: Any) -> None:
+        return None
+
+    matplotlib.use = plots.switch_backend = nothing
+    for name in ("", ".drive", ".files", ".output", ".userdata", ".widgets"):
+        sys.modules[f"google.colab{name}"] = MagicMock()
+    # Threads do the work of processes, which a submission can't start.
+    multiprocessing.synchronize.Lock = lambda **_: threading.Lock()
+    multiprocessing.Pool = multiprocessing.pool.ThreadPool
+    multiprocessing.Process = multiprocessing.dummy.Process
+    concurrent.futures.ProcessPoolExecutor = concurrent.futures.ThreadPoolExecutor
+
+
+def make_shell() -> Any:
+    """IPython's shell, in which commands for a computer or a browser do nothing."""
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    class Shell(InteractiveShell):
+        def run_line_magic(self, magic_name: str, line: str, _stack_depth: int = 1):
+            if magic_name in MAGICS:
+                return super().run_line_magic(magic_name, line, _stack_depth + 1)
+
+        def run_cell_magic(self, magic_name: str, line: str, cell: str):
+            if magic_name in MAGICS:
+                return super().run_cell_magic(magic_name, line, cell)
+
+        def system(self, cmd: str) -> None:
+            """Run no program."""
+
+        def getoutput(self, cmd: str, split: bool = True, depth: int = 0) -> list[str]:
+            return []
+
+        def enable_gui(self, gui: str | None = None) -> None:
+            """Open no window."""
+
+        def ask_exit(self) -> None:
+            """Go on: there is nobody to leave."""
+
+        def showtraceback(self, *_: Any, **__: Any) -> None:
+            """Print nothing: nobody reads it."""
+
+        showsyntaxerror = showtraceback
+
+    return Shell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+
+
 def in_time(seconds: float, function: Callable[[], Any]) -> Any:
-    """Call a function and stop it after some time."""
+    """Call a function and stop it after some time of the processor, or much of rest."""
 
     def ring(*_: Any) -> None:
         raise TooSlow
 
-    signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    clocks = {signal.ITIMER_PROF: signal.SIGPROF, signal.ITIMER_REAL: signal.SIGALRM}
+    for clock, bell in clocks.items():
+        signal.signal(bell, ring)
+        signal.setitimer(
+            clock, seconds * (PATIENCE if clock == signal.ITIMER_REAL else 1)
+        )
     try:
         return function()
     except TooSlow:
         raise TimeoutError(f"stopped after {seconds:g} s") from None
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        for clock in clocks:
+            signal.setitimer(clock, 0)
 
 
 def run_cells(cells: list[str], seconds: float) -> tuple[dict[str, Any], list[str]]:
     """Run cells in order, whatever happens in each; return names and what went wrong."""
-    from IPython.core.interactiveshell import InteractiveShell
-    from traitlets.config import Config
-
-    config = Config({"HistoryManager": {"enabled": False}})
-    shell = InteractiveShell.instance(config=config)
+    shell = make_shell()
     problems = []
     for number, cell in enumerate(cells, start=1):
         try:
@@ -169,10 +207,34 @@ def run_cells(cells: list[str], seconds: float) -> tuple[dict[str, Any], list[st
         # IPython catches the alarm's exception like any other.
         if isinstance(error, TooSlow):
             error = TimeoutError(f"stopped after {seconds:g} s")
-        if error is not None:
-            text = f"{type(error).__name__}: {error}"
-            problems.append(f"code cell {number} stops with {text[:300]}")
+        if error is not None and len(problems) < MOST_PROBLEMS:
+            problems.append(f"code cell {number} stops with {in_words(error)}")
     return shell.user_ns, problems
+
+
+def in_words(error: BaseException) -> str:
+    """The kind of an error, what it says, however long that is, and in which line."""
+    from esa4_helpers.exercises import where_it_failed
+
+    try:
+        text, where = str(error)[:LONGEST_TEXT], where_it_failed(error, __file__)
+    except BaseException:
+        text, where = "an error that can't say what it is", ""
+    if isinstance(error, PermissionError):
+        text = REFUSED.get(error.errno, text)
+    return f"{type(error).__name__}: {text}{where[:LONGEST_TEXT]}"
+
+
+def sendable(value: Any, most: int = LARGEST_VALUE) -> Any:
+    """What `encode` makes of a value, unless that is too much."""
+    try:
+        message = encode(value)
+        size = len(json.dumps(message))
+    except BaseException:
+        return {"other": type(value).__name__}
+    if size > most:
+        return {"other": f"{type(value).__name__} of {size / 2**20:.1f} MB"}
+    return message
 
 
 def answer_questions(
@@ -184,34 +246,33 @@ def answer_questions(
             question = json.loads(connection.recv_bytes())
         except EOFError:
             return
-        function = answers[question["name"]]
+        function = answers[question["id"]]
         arguments = decode(question["arguments"], lambda kind, _: kind)
         try:
             result = in_time(seconds, lambda f=function, a=arguments: f(*a))
-            reply = {"result": encode(result)}
+            reply = {"result": sendable(result, LARGEST_MESSAGE - 99)}
         except BaseException as error:
-            reply = {"error": type(error).__name__, "message": str(error)[:1000]}
+            name, message = in_words(error).split(": ", 1)
+            reply = {"error": name, "message": message}
         send(connection, reply)
 
 
-def main() -> None:
+def run(connection: Connection, clips: Path) -> None:
     """Run one submission, send its answers, and answer questions about them."""
-    connection = Connection(int(sys.argv[1]))
+    import matplotlib.pyplot as plt
+
     job = json.loads(connection.recv_bytes())
-    warm_up()
-    hidden = [*job["hidden"], *hide_the_checks()]
-    resource.setrlimit(resource.RLIMIT_DATA, (job["memory"], job["memory"]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2**27, 2**27))
-    put_up_fence(str(Path.cwd()), hidden)
+    given = stand_in_for_the_checks(clips).given
+    quieten(plt)
+    say_it_kindly()
+    sys.path.insert(0, os.curdir)
 
     names, problems = run_cells(job["cells"], job["seconds"])
-    answers = {name: names.get(name, ...) for name in job["names"]}
-    send(
-        connection,
-        {"answers": {k: encode(v) for k, v in answers.items()}, "problems": problems},
-    )
+    # An answer that no check has seen counts, too.
+    answers = {
+        id: names.get(name, ...) if given.get(id, ...) is ... else given[id]
+        for id, name in job["names"].items()
+    }
+    reply = {id: sendable(answer) for id, answer in answers.items()}
+    send(connection, {"answers": reply, "problems": problems})
     answer_questions(connection, answers, job["seconds"])
-
-
-if __name__ == "__main__":
-    main()
