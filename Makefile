@@ -42,7 +42,7 @@ help:
 	@echo "make notebooks   after an edit of book/*.py: run and store the notebooks"
 	@echo "make exercises   after an edit of exercises/*.py: make the student notebooks"
 	@echo "make grade SUBMISSIONS=folder_or_zip    mark what students handed in"
-	@echo "make bench       measure all detectors next to the lecture's, and store the table"
+	@echo "make bench       measure all detectors next to the lecture's, and how soon streams score"
 	@echo "make mimii       measure all detectors on MIMII's machines (ESA4_MIMII, OPTIONS=)"
 	@echo "make test-colab  run the course with Google Colab's versions"
 	@echo "make links       ask whether all addresses on the web still answer"
@@ -85,6 +85,7 @@ grade: $(INSTALLED)
 # Never with synthetic clips unless asked for: they would make it another benchmark.
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.run
+	$(BIN)/python -m benchmarks.streaming
 
 mimii: $(INSTALLED)
 	@$(CHOOSE_CLIPS); \

@@ -62,7 +62,9 @@ from .plotting import (
 )
 from .recipes import detector_names, make_detector
 from .recordings import Recordings, read_recordings
+from .sensor import sensor_fault
 from .storage import load_detector, save_detector
+from .streaming import StreamEvent, StreamScorer
 from .synthesis import insert_fault
 from .widgets import (
     ClipGallery,
@@ -93,6 +95,8 @@ __all__ = [
     "Recordings",
     "ResultTable",
     "ShrunkWhitening",
+    "StreamEvent",
+    "StreamScorer",
     "ThresholdExplorer",
     "TwoSidedDetector",
     "alarm_report",
@@ -136,5 +140,6 @@ __all__ = [
     "save_detector",
     "score_in_folds",
     "score_report",
+    "sensor_fault",
     "set_style",
 ]

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import lecture, run
+from benchmarks import lecture, run, streaming
 from benchmarks.features import bare_transforms, ratio_to_bare_transforms
 from esa4_helpers import (
     anomaly_score,
@@ -334,3 +334,9 @@ class TestPage:
         text = PAGE.read_text(encoding="utf-8")
         for column in run.COLUMNS[1:]:
             assert re.search(rf"^[^:].*\b{column.split(' (')[0]}\b", text, re.MULTILINE)
+
+
+def test_a_stream_is_timed_window_by_window():
+    seconds, share = streaming.latencies("level", n_clips=2)
+    assert len(seconds) == 11 - streaming.N_WARM_UP
+    assert 0 < seconds.min() < seconds.sum() < 20 * share

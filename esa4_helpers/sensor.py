@@ -1,0 +1,93 @@
+"""Is it the machine that sounds odd, or does the sensor fail?
+
+A dead microphone, a cable that comes loose and a gain that is set too high all give
+sound that no machine makes. Detectors call it abnormal, but there is nothing to repair
+on the machine.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ._checks import is_silent
+
+# What `sensor_fault` names, and what to do about it.
+SENSOR_FAULTS = {
+    "NaN": "some samples are NaN or infinite: see what lies before this program",
+    "silence": "there is no sound at all: is the microphone connected and switched on?",
+    "clipping": "the loudest parts are cut off: turn the gain down",
+    "dropouts": "sound is missing in between: check cable, connection and recorder",
+}
+
+# What is cut off or missing begins and ends with a jump. The smooth top of a quiet hum is
+# left by a step or two of the converter, and a click dies away in such steps.
+_STEPS_OF_A_JUMP = 4
+# From 16 bits to 8 bits: a signal's finest step is looked for in between.
+_FINEST_STEP, _COARSEST_STEP = 2**-15, 2**-7
+# A pure tone can touch its maximum once a period with a single sample, which is no rest.
+# One knock that is cut off leaves the clip as it sounded. From one sample in a thousand
+# on, cut peaks are heard as distortion, and spread over all frequencies.
+_CLIPPED_SHARE = 1e-3
+# Recordings of nine machines rest for 10 samples at most. A recorder that can't keep up
+# loses blocks of 64 or more; resampling to a lower rate leaves fewer.
+_DROPOUT_SAMPLES = 32
+
+
+def sensor_fault(clip: ArrayLike) -> str | None:
+    """Name what is wrong with the sensor, if something is.
+
+    Parameters
+    ----------
+    clip : array of shape (n_samples,)
+        Floats in [-1, 1].
+
+    Returns
+    -------
+    str or None
+        One of ``SENSOR_FAULTS``, the gravest first: ``"NaN"`` for samples that are no
+        numbers; ``"silence"`` for a clip that never changes; ``"clipping"`` if one sample
+        in a thousand or more rests at the clip's maximum or minimum, reached and left in
+        jumps; ``"dropouts"`` if the sound stands still for 32 samples or more between
+        jumps, or between one and an end of the clip. None for what a machine can sound like.
+
+    Notes
+    -----
+    Clipping is told by samples that are exactly the same. Resampling blurs them: look at
+    what was recorded, at its own rate.
+
+    Examples
+    --------
+    >>> sound = np.random.default_rng(0).normal(0, 0.1, 16000)
+    >>> sensor_fault(sound) is None
+    True
+    >>> sensor_fault(np.clip(20 * sound, -1, 1))
+    'clipping'
+    >>> sound[4000:4320] = 0.0
+    >>> sensor_fault(sound)
+    'dropouts'
+    """
+    clip = np.asarray(clip)
+    if not np.isfinite(clip).all():
+        return "NaN"
+    if is_silent(clip):
+        return "silence"
+    lengths, values = _abrupt_rests(clip)
+    at_end = (values == clip.max()) | (values == clip.min())
+    if lengths[at_end].sum() >= _CLIPPED_SHARE * len(clip):
+        return "clipping"
+    is_missing = (lengths >= _DROPOUT_SAMPLES) & ~at_end
+    return "dropouts" if is_missing.any() else None
+
+
+def _abrupt_rests(clip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where a signal rests between jumps: for how many samples, and at which value."""
+    steps = np.abs(np.diff(clip))
+    finest = steps.min(initial=_COARSEST_STEP, where=steps > 0)
+    least_jump = _STEPS_OF_A_JUMP * max(finest, _FINEST_STEP)
+    # The clip's own ends count as jumps, too.
+    steps = np.concatenate([[np.inf], steps, [np.inf]])
+    borders = np.flatnonzero(np.diff(steps == 0))
+    before, after = borders[::2], borders[1::2] + 1
+    is_abrupt = (steps[before] > least_jump) & (steps[after] > least_jump)
+    return (after - before)[is_abrupt], clip[before[is_abrupt]]

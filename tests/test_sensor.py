@@ -1,0 +1,111 @@
+"""Faults of the sensor are told from sounds that a machine makes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from esa4_helpers import Dataset, insert_fault, sensor_fault
+from esa4_helpers.sensor import SENSOR_FAULTS
+from esa4_helpers.synthesis import ANOMALY_KINDS
+
+SR = 16000
+
+
+def sound(scale: float = 0.05, seconds: float = 2.5) -> np.ndarray:
+    """A hum in noise, as a converter of 16 bits gives it."""
+    n_samples = round(seconds * SR)
+    hum = np.sin(2 * np.pi * 50 * np.arange(n_samples) / SR)
+    noise = np.random.default_rng(0).standard_normal(n_samples)
+    return np.round(2**15 * scale * (hum + 0.3 * noise)) / 2**15
+
+
+def with_rest(seconds: float, value: float = 0.0, start: int = 8000) -> np.ndarray:
+    clip = sound()
+    clip[start : start + round(seconds * SR)] = value
+    return clip
+
+
+def with_sample(value: float) -> np.ndarray:
+    clip = sound()
+    clip[1000] = value
+    return clip
+
+
+@pytest.mark.parametrize("name", ["synthetic", "recordings"])
+def test_none_in_the_clips_of_the_course(name, request):
+    clips: Dataset = request.getfixturevalue(name)
+    assert {sensor_fault(clip) for clip in clips.audio} == {None}
+
+
+def test_none_in_real_machines(mimii_machines):
+    for clips in mimii_machines.values():
+        assert {sensor_fault(clip) for clip in clips.audio} == {None}
+
+
+@pytest.mark.parametrize("kind", ANOMALY_KINDS)
+def test_no_fault_of_a_machine_is_taken_for_one(synthetic, kind):
+    clip = insert_fault(synthetic.train.audio[0], synthetic.sr, kind, random_state=0)
+    assert sensor_fault(clip) is None
+
+
+@pytest.mark.parametrize("amplitude", [1.0, 0.3, 0.1, 0.01, 0.001])
+@pytest.mark.parametrize("frequency", [5, 20, 50, 440, 1000, 4000])
+def test_none_in_a_pure_tone_of_16_bits(frequency, amplitude):
+    tone = amplitude * np.sin(2 * np.pi * frequency * np.arange(SR) / SR + 0.1)
+    assert sensor_fault(np.round(2**15 * tone) / 2**15) is None
+
+
+@pytest.mark.parametrize("scale", [3.0, 1.0, 0.3])
+def test_none_in_sound_of_a_few_steps(scale):
+    quiet = np.round(scale * np.random.default_rng(0).standard_normal(SR))
+    assert sensor_fault(quiet / 2**15) is None
+    # Those of 8 bits are 256 times as large.
+    assert sensor_fault(quiet / 2**7) is None
+
+
+@pytest.mark.parametrize(
+    ("clip", "fault"),
+    [
+        (with_sample(np.nan), "NaN"),
+        (with_sample(np.inf), "NaN"),
+        (np.full(SR, np.nan), "NaN"),
+        (np.zeros(SR), "silence"),
+        (np.full(SR, 0.1), "silence"),
+        (np.clip(30 * sound(), -1, 1), "clipping"),
+        (np.clip(1000 * sound(), -1, 1), "clipping"),
+        (np.clip(30 * sound(), -9, 1), "clipping"),
+        # Cut before it was turned down.
+        (0.1 * np.clip(30 * sound(), -1, 1), "clipping"),
+        (np.float32(np.clip(30 * sound(), -1, 1)), "clipping"),
+        (np.clip(np.random.default_rng(0).normal(0, 0.5, SR), -1, 1), "clipping"),
+        (with_rest(0.01), "dropouts"),
+        # The recorder repeats its last sample, comes late or dies early.
+        (with_rest(0.02, value=0.01), "dropouts"),
+        (with_rest(0.02, start=0), "dropouts"),
+        (with_rest(2.0), "dropouts"),
+    ],
+)
+def test_it_is_named(clip, fault):
+    assert sensor_fault(clip) == fault
+    assert fault in SENSOR_FAULTS
+
+
+def test_little_is_forgiven():
+    knock = np.append(sound(), np.ones(36))
+    assert sensor_fault(knock) is None
+    assert sensor_fault(with_rest(0.001)) is None
+
+
+def test_clicks_that_die_away_in_silence_are_no_dropouts():
+    time = np.arange(SR // 4) / SR
+    click = 0.2 * np.cos(2 * np.pi * 1000 * time) * np.exp(-100 * time)
+    assert sensor_fault(np.tile(np.round(2**15 * click) / 2**15, 8)) is None
+
+
+def test_a_few_cut_peaks_are_forgiven_and_many_are_not():
+    loud = sound()
+    peaks = np.sort(np.abs(loud))
+    for share, fault in ((0.02, "clipping"), (0.0002, None)):
+        limit = peaks[-round(share * len(peaks))]
+        assert sensor_fault(np.clip(loud, -limit, limit)) == fault
