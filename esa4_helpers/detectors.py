@@ -1005,6 +1005,10 @@ class DetectorPipeline(Pipeline):
         _warn_of_few_recordings(groups, self[-1].contamination)
         return self
 
+    def __getitem__(self, ind: int | str | slice) -> Any:
+        """Return a step, or some of them as a plain `Pipeline`: they may take no audio."""
+        return Pipeline(self.steps, memory=self.memory, verbose=self.verbose)[ind]
+
     def _fit_quietly(self, X: ArrayLike, groups: np.ndarray | None) -> DetectorPipeline:
         """Fit without warnings, which would come once for each step."""
         with warnings.catch_warnings():
@@ -1068,10 +1072,6 @@ class PipelineWithLevel(OutlierDetector, DetectorPipeline):
     ) -> None:
         super().__init__(steps, memory=memory, verbose=verbose)
         self.level = level
-
-    def __getitem__(self, ind: int | str | slice) -> Any:
-        """Return a step, or some of them as a plain `Pipeline`: what it takes has no level."""
-        return Pipeline(self.steps, memory=self.memory, verbose=self.verbose)[ind]
 
     @property
     def contamination(self) -> float:

@@ -684,6 +684,12 @@ class TestPipelineWithLevel:
         )
         assert both["pool"] is both[1] is both.named_steps["pool"]
 
+    def test_nor_has_one_of_a_pipeline_without_level(self):
+        whole = DetectorPipeline(self.make().steps)
+        S = whole[:1].fit_transform(self.noise(20))
+        assert type(whole[1:]) is Pipeline
+        assert whole[1:].fit(S).score_samples(S).shape == (20,)
+
     def test_scores_in_another_unit_are_refused(self):
         both = self.make().set_params(detector=MahalanobisDetector(cv=5))
         with pytest.raises(ValueError, match=r"unit of PanelDetector.*level=False"):
