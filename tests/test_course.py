@@ -430,11 +430,13 @@ class TestChapter4:
     @pytest.fixture(scope="class")
     @classmethod
     def trained(cls, recordings) -> dict[str, np.ndarray]:
-        """The same of five trained ones, and of their own scores."""
+        """The same of trained ones, and of their own scores."""
         S, labels, aucs = at_16_khz(recordings), recordings.test.is_anomaly, {}
+        # What is said of all five is compared with the chapter's stored answers.
+        n_seeds = {"bottleneck": 5, "interpolation": 2, "dense": 2}
         for name, (_, _, code_size) in NETWORKS.items():
             rows = []
-            for seed in range(5):
+            for seed in range(n_seeds[name]):
                 detector = AutoencoderDetector(
                     name, code_size=code_size, n_updates=100, random_state=seed
                 ).fit(S[0])
