@@ -61,7 +61,7 @@ class TestMarking:
     def test_a_name_that_is_used_again_costs_nothing(self, tmp_path, zygote):
         one = hand_in(tmp_path, solved(1, "margin, duration, rms_level = 0, 1, None"))
         result, _ = Marking(tmp_path, Terms(SEED), zygote).mark(one)
-        assert (result.total, result.remarks) == (ALL, [])
+        assert (sum(result.points.values()), result.remarks) == (ALL, [])
         assert result.handed_in == one.moment.isoformat()
         assert len(result.code) > 5
 

@@ -25,7 +25,10 @@ class TestStore:
             store.append(Result(key, "Ada", 1, {"1.1": points}))
         again = Store(tmp_path / "new").results
         assert again == store.results
-        assert {key: r.total for key, r in again.items()} == {"a": 3, "b": 2}
+        assert {key: sum(r.points.values()) for key, r in again.items()} == {
+            "a": 3,
+            "b": 2,
+        }
         assert (tmp_path / "new" / "results.jsonl").stat().st_mode & 0o77 == 0
 
     def test_forgets_only_what_was_cut_off(self, tmp_path):

@@ -46,14 +46,6 @@ class Result:
     def asked(self) -> dict[str, Question]:
         return questions(self.sheet) if self.sheet else {}
 
-    @property
-    def total(self) -> int:
-        return sum(self.points.values())
-
-    @property
-    def out_of(self) -> int:
-        return sum(question.points for question in self.asked.values())
-
     def tidied(self) -> Result:
         """The same within bounds, and without what is nobody's business."""
         code, room = [], MOST_CODE
