@@ -7,7 +7,9 @@ a ValueError or TypeError that names the argument and says how to mend it.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -51,6 +53,15 @@ def check_count(count: int, name: str, *, at_least: int = 0) -> int:
     if count < at_least:
         raise ValueError(f"{name} must be at least {at_least}, got {count}")
     return int(count)
+
+
+def check_choice(value: object, name: str, choices: Sequence[Any]) -> Any:
+    """Return the one of the choices that equals a value."""
+    if isinstance(value, bool) or value not in choices:
+        raise ValueError(
+            f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}"
+        )
+    return choices[choices.index(value)]
 
 
 def check_clips(audio: ArrayLike, name: str = "audio") -> np.ndarray:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from ._checks import check_count, check_groups, check_spectrograms
+from ._checks import check_choice, check_count, check_groups, check_spectrograms
 from .detectors import (
     MahalanobisDetector,
     OutlierDetector,
@@ -184,8 +184,8 @@ class AutoencoderDetector(OutlierDetector):
         self._check_contamination()
         check_count(self.n_updates, "n_updates", at_least=1)
         seed = check_count(self.random_state, "random_state")
-        _check_choice(self.network, "network", _NETWORKS)
-        _check_choice(self.score, "score", SCORES)
+        check_choice(self.network, "network", tuple(_NETWORKS))
+        check_choice(self.score, "score", SCORES)
         if self.cv is not None:
             check_count(self.cv, "cv", at_least=2)
         S = check_spectrograms(S)
@@ -455,10 +455,3 @@ def _random_windows(
         starts = rng.integers(0, all_windows.shape[2], batch_size)
         batch = all_windows[clips, :, starts][..., np.newaxis]
         yield batch, batch[:, :, margin : margin + returned]
-
-
-def _check_choice(value: str, name: str, choices: Any) -> None:
-    if value not in choices:
-        raise ValueError(
-            f"unknown {name} {value!r}: expected one of {', '.join(map(repr, choices))}"
-        )

@@ -21,11 +21,11 @@ from .recordings import (
     _clips_of,
     _Cut,
     _DamagedError,
-    _natural,
     _open,
     _RefusedError,
     _sound_of,
     find_recordings,
+    natural_order,
 )
 
 SEVERITIES = ("note", "warning", "problem")
@@ -175,7 +175,9 @@ def check_recordings(
             skipped[name] = str(error)
     findings = [
         Finding("unusable", "problem", (name,), f"{name} can't be used: {why}.", 0.0)
-        for name, why in sorted(skipped.items(), key=lambda item: _natural(item[0]))
+        for name, why in sorted(
+            skipped.items(), key=lambda item: natural_order(item[0])
+        )
     ]
     findings += _merged([f for m in measured for f in _of_one(m)])
     sounding = [m for m in measured if m.level > _SILENCE_DB]

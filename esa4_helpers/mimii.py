@@ -30,6 +30,7 @@ import numpy as np
 import requests
 import soundfile
 import urllib3
+from natsort import natsorted
 from remotezip import (
     RangeNotSupported,
     RemoteFetcher,
@@ -41,7 +42,7 @@ from requests.adapters import HTTPAdapter
 from tqdm import tqdm
 from urllib3.util import Retry
 
-from ._checks import check_count
+from ._checks import check_choice, check_count
 from .datasets import (
     ABNORMAL,
     Dataset,
@@ -203,10 +204,10 @@ class _Wanted:
     channel: int
 
     def __post_init__(self) -> None:
-        _check_choice(self.machine, "machine", MACHINES)
-        _check_choice(self.model, "model", MODELS)
+        check_choice(self.machine, "machine", MACHINES)
+        check_choice(self.model, "model", MODELS)
         # So that 6.0 is 6 in the name of the archive, too.
-        snr_db = _check_choice(self.snr_db, "snr_db", SNRS_DB)
+        snr_db = check_choice(self.snr_db, "snr_db", SNRS_DB)
         object.__setattr__(self, "snr_db", snr_db)
         if self.n_normal is not None:
             check_count(self.n_normal, "n_normal", at_least=1)
@@ -264,7 +265,7 @@ class _Wanted:
                     f"n_{label} asks for {count} clips, and {source} holds {n_found} "
                     f"{label} ones of {self.machine} {self.model}"
                 )
-            chosen[label] = sorted(chosen[label], key=_natural)[:count]
+            chosen[label] = natsorted(chosen[label])[:count]
         _check_training_clips(len(chosen[NORMAL]), len(chosen[ABNORMAL]))
         return chosen[NORMAL] + chosen[ABNORMAL]
 
@@ -293,15 +294,6 @@ class _Wanted:
         return np.ascontiguousarray(samples)
 
 
-def _check_choice(value: object, name: str, choices: tuple) -> object:
-    """Return the one of the choices that equals a value."""
-    if isinstance(value, bool) or value not in choices:
-        raise ValueError(
-            f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}"
-        )
-    return choices[choices.index(value)]
-
-
 def _channels(n_channels: int) -> str:
     return (
         "channel 0: it is mono"
@@ -317,12 +309,6 @@ def _check_training_clips(n_normal: int, n_abnormal: int) -> None:
             f"there are abnormal ones, here {n_abnormal}. Ask for n_normal of at least "
             f"{n_abnormal + 1}, or for n_abnormal of at most {n_normal - 1}"
         )
-
-
-def _natural(member: str) -> list[str | int]:
-    """Sort 2 before 10, whether or not numbers have leading zeros."""
-    parts = re.split(r"(\d+)", PurePosixPath(member).stem)
-    return [int(part) if part.isdecimal() else part for part in parts]
 
 
 def _as_dataset(clips: dict[str, np.ndarray], wanted: _Wanted) -> Dataset:

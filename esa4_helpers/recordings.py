@@ -14,12 +14,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import soundfile
 import soxr
+from natsort import natsort_keygen, ns
 from numpy.typing import ArrayLike
 
 from ._checks import (
@@ -41,6 +42,7 @@ _READABLE = frozenset(
 _UNREADABLE = frozenset(
     {".m4a", ".aac", ".mp4", ".wma", ".amr", ".3gp", ".webm", ".mka", ".ape", ".ac3"}
 )
+_BY_VALUE = natsort_keygen(alg=ns.IGNORECASE | ns.PATH)
 _FLOATS = ("FLOAT", "DOUBLE")
 
 # In frames: short, as of a damaged file the block that holds the damage is lost.
@@ -315,7 +317,7 @@ def read_recordings(
         files=files,
         recordings=np.array(recordings),
         positions=np.array(positions),
-        skipped=dict(sorted(skipped.items(), key=lambda item: _natural(item[0]))),
+        skipped=dict(sorted(skipped.items(), key=lambda item: natural_order(item[0]))),
         partial=partial,
     )
 
@@ -360,7 +362,7 @@ def find_recordings(
         given = [folder] if isinstance(folder, (str, Path)) else folder
         found = {_shown(Path(path)): Path(path) for path in given}
     files, skipped = {}, {}
-    for name in sorted(found, key=_natural):
+    for name in sorted(found, key=natural_order):
         path = found[name]
         reason = _no_sound(path)
         if reason:
@@ -390,6 +392,12 @@ def _is_hidden(name: str) -> bool:
     return name.startswith(".") or name == "__MACOSX"
 
 
+def natural_order(name: str) -> tuple[Any, str]:
+    """A key that sorts numbers within names by their value, whatever the system."""
+    text = unicodedata.normalize("NFC", name)
+    return _BY_VALUE(text), text
+
+
 def _no_sound(path: Path) -> str | None:
     """Say why a path can't be a recording, before it is opened."""
     if path.is_dir():
@@ -409,19 +417,6 @@ def _no_sound(path: Path) -> str | None:
 def _shown(path: Path) -> str:
     """A path as text that can be printed, whatever bytes its name is made of."""
     return os.fsencode(path.as_posix()).decode("utf-8", "replace")
-
-
-def _natural(name: str) -> tuple[list[int | str], ...]:
-    """A key that sorts numbers within names by their value."""
-    text = unicodedata.normalize("NFC", name)
-    by_value = [
-        [
-            int(part) if i % 2 else part
-            for i, part in enumerate(re.split(r"(\d+)", part))
-        ]
-        for part in PurePosixPath(text.casefold()).parts
-    ]
-    return (*by_value, [text])
 
 
 def _found(skipped: Mapping[str, str]) -> str:

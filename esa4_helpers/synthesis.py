@@ -21,7 +21,7 @@ from scipy import fft
 from scipy.signal import find_peaks
 from scipy.signal.windows import tukey
 
-from ._checks import check_clips, check_duration, check_sample_rate
+from ._checks import check_choice, check_clips, check_duration, check_sample_rate
 
 NORMAL = "normal"
 RECORDED_ANOMALY_KINDS = ("weak click", "missing click")
@@ -116,7 +116,7 @@ def synthesize_clip(
     >>> bool(0.1 < changed[-1] - changed[0] < 0.6)
     True
     """
-    _check_kind(kind)
+    check_choice(kind, "kind", (NORMAL, *ANOMALY_KINDS))
     sr = check_sample_rate(sr, at_least=_LEAST_RATE_HZ)
     duration = check_duration(duration, at_least=_LEAST_DURATION_S)
     rng = np.random.default_rng(random_state)
@@ -188,7 +188,7 @@ def insert_fault(
     >>> bool(0.3 < changed[-1] - changed[0] < 0.6)
     True
     """
-    _check_kind(kind, ANOMALY_KINDS)
+    check_choice(kind, "kind", ANOMALY_KINDS)
     sr = check_sample_rate(sr, at_least=_LEAST_RATE_HZ)
     clip = np.asarray(clip)
     if clip.ndim != 1:
@@ -297,14 +297,6 @@ def _blend(
     weight, other = (part[skipped:][: place.size] for part in (weight, other))
     place *= np.sqrt(1 - weight**2)
     place += weight * other
-
-
-def _check_kind(kind: str, known: Sequence[str] = (NORMAL, *ANOMALY_KINDS)) -> None:
-    if kind not in known:
-        raise ValueError(
-            f"unknown kind of clip {kind!r}: expected one of "
-            f"{', '.join(map(repr, known))}"
-        )
 
 
 def _rms(audio: np.ndarray) -> float:

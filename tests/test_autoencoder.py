@@ -295,14 +295,12 @@ class TestMisuse:
             (
                 {"score": "median"},
                 ValueError,
-                "unknown score 'median': expected one of 'profile', 'errors', "
-                "'mean', 'max'",
+                "score must be one of 'profile', 'errors', 'mean', 'max', got 'median'",
             ),
             (
                 {"network": "deep"},
                 ValueError,
-                "unknown network 'deep': expected one of 'bottleneck', 'interpolation',"
-                " 'dense'",
+                "network must be one of 'bottleneck', 'interpolation', 'dense', got 'deep'",
             ),
             ({"contamination": 0}, ValueError, "contamination"),
             ({"cv": 1}, ValueError, "cv must be at least 2"),

@@ -9,6 +9,7 @@ from math import floor, log10
 from typing import Any
 
 import numpy as np
+from natsort import index_natsorted
 from numpy.typing import ArrayLike
 
 from ..datasets import Dataset
@@ -101,16 +102,7 @@ def _groups(dataset: Dataset) -> dict[str, list[int]]:
 
 
 def _by_name(names: Sequence[str]) -> dict[str, list[Any]]:
-    order = sorted(range(len(names)), key=lambda clip: _natural(names[clip]))
-    return {"order": order}
-
-
-def _natural(name: str) -> tuple[list[str | int], str]:
-    """What to sort a name by, so that 2 comes before 10."""
-    # Texts and numbers alternate, so that like is always compared with like.
-    parts = re.split(r"([0-9]+)", name)
-    parts[1::2] = map(int, parts[1::2])
-    return parts, name
+    return {"order": index_natsorted(names)}
 
 
 def _by_number(key: str, numbers: np.ndarray) -> dict[str, list[Any]]:
