@@ -21,11 +21,11 @@ from .recordings import (
     _clips_of,
     _Cut,
     _DamagedError,
+    _natural_order,
     _open,
     _RefusedError,
     _sound_of,
     find_recordings,
-    natural_order,
 )
 
 SEVERITIES = ("note", "warning", "problem")
@@ -176,7 +176,7 @@ def check_recordings(
     findings = [
         Finding("unusable", "problem", (name,), f"{name} can't be used: {why}.", 0.0)
         for name, why in sorted(
-            skipped.items(), key=lambda item: natural_order(item[0])
+            skipped.items(), key=lambda item: _natural_order(item[0])
         )
     ]
     findings += _merged([f for m in measured for f in _of_one(m)])

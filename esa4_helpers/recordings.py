@@ -317,7 +317,7 @@ def read_recordings(
         files=files,
         recordings=np.array(recordings),
         positions=np.array(positions),
-        skipped=dict(sorted(skipped.items(), key=lambda item: natural_order(item[0]))),
+        skipped=dict(sorted(skipped.items(), key=lambda item: _natural_order(item[0]))),
         partial=partial,
     )
 
@@ -362,7 +362,7 @@ def find_recordings(
         given = [folder] if isinstance(folder, (str, Path)) else folder
         found = {_shown(Path(path)): Path(path) for path in given}
     files, skipped = {}, {}
-    for name in sorted(found, key=natural_order):
+    for name in sorted(found, key=_natural_order):
         path = found[name]
         reason = _no_sound(path)
         if reason:
@@ -392,7 +392,7 @@ def _is_hidden(name: str) -> bool:
     return name.startswith(".") or name == "__MACOSX"
 
 
-def natural_order(name: str) -> tuple[Any, str]:
+def _natural_order(name: str) -> tuple[Any, str]:
     """A key that sorts numbers within names by their value, whatever the system."""
     text = unicodedata.normalize("NFC", name)
     return _BY_VALUE(text), text

@@ -120,7 +120,9 @@ def test_clicks_come_at_other_moments_in_other_clips():
 
 
 def test_unknown_kind_names_the_known_ones():
-    with pytest.raises(ValueError, match=r"'weak click', 'missing click'.*got 'broken'"):
+    with pytest.raises(
+        ValueError, match=r"'weak click', 'missing click'.*got 'broken'"
+    ):
         synthesize_clip("broken")
 
 
