@@ -5,6 +5,7 @@ and on to what judges, shows and plays them. None imports a later one: the book'
 pages stand in that order.
 """
 
+from .alarms import Verdict, judge_clips, own_threshold
 from .autoencoder import AutoencoderDetector
 from .datasets import Dataset, load_dataset, make_synthetic_dataset
 from .detectors import (
@@ -66,6 +67,7 @@ from .sensor import sensor_fault
 from .storage import load_detector, save_detector
 from .streaming import StreamEvent, StreamScorer
 from .synthesis import insert_fault
+from .training import Training
 from .widgets import (
     ClipGallery,
     ClipPlayer,
@@ -98,7 +100,9 @@ __all__ = [
     "StreamEvent",
     "StreamScorer",
     "ThresholdExplorer",
+    "Training",
     "TwoSidedDetector",
+    "Verdict",
     "alarm_report",
     "anomaly_map",
     "anomaly_score",
@@ -114,6 +118,7 @@ __all__ = [
     "has_anomaly_map",
     "held_out_scores",
     "insert_fault",
+    "judge_clips",
     "level",
     "load_dataset",
     "load_detector",
@@ -126,6 +131,7 @@ __all__ = [
     "map_auc",
     "mass_inside",
     "near_duplicates",
+    "own_threshold",
     "peak_level",
     "permutation_p_value",
     "plot_points",

@@ -65,7 +65,22 @@ def check_choice(value: object, name: str, choices: Sequence[Any]) -> Any:
 
 
 def check_clips(audio: ArrayLike, name: str = "audio") -> np.ndarray:
-    """Return clips as a float array of shape (n_clips, n_samples)."""
+    """Return clips as a float array of shape (n_clips, n_samples), all numbers finite."""
+    audio = check_sound(audio, name)
+    # No larger array is made on the way than one number a clip.
+    low, high = audio.min(axis=1), audio.max(axis=1)
+    check_finite(np.column_stack([low, high]), name)
+    largest = max(-low.min(), high.max())
+    if largest > LARGEST_SAMPLE:
+        raise ValueError(
+            f"{name} should lie in [-1, 1] and reaches {largest:g}: these look like "
+            "integer samples; divide 16-bit ones by 32768"
+        )
+    return audio
+
+
+def check_sound(audio: ArrayLike, name: str = "audio") -> np.ndarray:
+    """Return clips as a float array (n_clips, n_samples), whatever the sensor sent."""
     audio = _check_floats(audio, name, hint=" (divide 16-bit samples by 32768)")
     if audio.ndim != 2:
         hint = f"; use {name}[np.newaxis] for one clip" if audio.ndim == 1 else ""
@@ -76,15 +91,6 @@ def check_clips(audio: ArrayLike, name: str = "audio") -> np.ndarray:
         raise ValueError(f"{name} holds no clip: its shape is {audio.shape}")
     if audio.shape[1] == 0:
         raise ValueError(f"the clips in {name} have length zero, shape {audio.shape}")
-    # No larger array is made on the way than one number a clip.
-    low, high = audio.min(axis=1), audio.max(axis=1)
-    check_finite(np.column_stack([low, high]), name)
-    largest = max(-low.min(), high.max())
-    if largest > LARGEST_SAMPLE:
-        raise ValueError(
-            f"{name} should lie in [-1, 1] and reaches {largest:g}: these look like "
-            "integer samples; divide 16-bit ones by 32768"
-        )
     return audio
 
 
@@ -155,6 +161,18 @@ def check_labels(labels: ArrayLike, name: str, n_clips: int) -> np.ndarray:
 
 def check_groups(groups: ArrayLike | None, n_clips: int) -> np.ndarray | None:
     """Return which recording each clip comes from, of at least two, if that is known."""
+    groups = as_groups(groups, n_clips)
+    if groups is not None and (groups == groups[0]).all():
+        raise ValueError(
+            f"all {n_clips} clips come from one recording, {groups[0]}: none can be held "
+            "out to place a threshold. Record the machine at least twice; nine recordings "
+            "allow for one false alarm in ten"
+        )
+    return groups
+
+
+def as_groups(groups: ArrayLike | None, n_clips: int) -> np.ndarray | None:
+    """Return which recording each clip comes from, if that is known."""
     if groups is None:
         return None
     groups = np.asarray(groups)
@@ -167,12 +185,6 @@ def check_groups(groups: ArrayLike | None, n_clips: int) -> np.ndarray | None:
         groups = groups.astype(str)
     if groups.dtype.kind == "f" and np.isnan(groups).any():
         raise ValueError("groups holds NaN: say which recording each clip comes from")
-    if (groups == groups[0]).all():
-        raise ValueError(
-            f"all {n_clips} clips come from one recording, {groups[0]}: none can be held "
-            "out to place a threshold. Record the machine at least twice; nine recordings "
-            "allow for one false alarm in ten"
-        )
     return groups
 
 

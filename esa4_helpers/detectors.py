@@ -28,13 +28,15 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from ._checks import check_count, check_groups
+from ._checks import as_groups, check_clips, check_count, check_groups
 from .duplicates import (
     NearDuplicatesWarning,
     _repeats,
     _warn_of_duplicates,
     near_duplicates,
 )
+from .recordings import Recordings
+from .training import _source_of, _training_on
 
 # Scales the median absolute deviation of a normal distribution to its standard deviation.
 _MAD_TO_STD = 1.4826
@@ -44,6 +46,10 @@ _LEAST_VARIANCE = 1e-6
 _SAME_SAMPLE = 1e-6
 
 
+# The rate of false alarms that detectors keep if nobody says another one.
+_USUAL_RATE = 0.1
+# One recording is cut into so many, to be held out in turn.
+_STRETCHES = 5
 # With so few recordings it can't be told how one differs from the next.
 _FEW_RECORDINGS = 5
 
@@ -227,25 +233,43 @@ def _least_recordings(rate: float) -> int:
     return ceil(1 / (rate * (1 + 1e-12))) - 1
 
 
-def _warn_of_few_recordings(groups: np.ndarray | None, rate: float) -> None:
-    if groups is None:
+def _warn_of_few_recordings(
+    groups: np.ndarray | None, rate: float, n_recordings: int | None = None
+) -> None:
+    """Say what the recordings can't promise.
+
+    Of clips without groups, only if more was asked for than what all detectors promise.
+    """
+    if groups is None and (n_recordings is None or rate >= _USUAL_RATE):
         return
-    n_recordings, needed = len(np.unique(groups)), _least_recordings(rate)
-    if n_recordings >= max(needed, _FEW_RECORDINGS + 1):
+    if n_recordings is None:
+        n_recordings = len(np.unique(groups))
+    needed = _least_recordings(rate)
+    is_few = groups is not None and n_recordings <= _FEW_RECORDINGS
+    if n_recordings >= needed and not is_few:
         return
     lowest = 1 / (n_recordings + 1)
     unknown = (
         f"the lowest share of false alarms that {n_recordings} recordings can promise is "
-        f"1 in {n_recordings + 1} ({lowest:.0%}), and not {rate:.0%}, which takes {needed}"
+        f"1 in {n_recordings + 1} ({100 * lowest:.2g}%), and not {100 * rate:.3g}%, which takes {needed}"
         if n_recordings < needed
         else "how much recordings of this machine differ can't be told from so few"
     )
+    if n_recordings == 1:
+        unknown = (
+            "how one recording differs from the next can't be known at all. Stretches of it "
+            "were held out instead, and nothing is promised for any other recording"
+        )
     warnings.warn(
-        f"the clips come from {n_recordings} recordings only: {unknown}. More clips of the "
+        f"the clips come from {_number(n_recordings)} only: {unknown}. More clips of the "
         "same recordings don't help; record on other days and under other conditions",
         FewRecordingsWarning,
         stacklevel=3,
     )
+
+
+def _number(n_recordings: int) -> str:
+    return f"{n_recordings} recording{'s' * (n_recordings > 1)}"
 
 
 class OutlierDetector(OutlierMixin, BaseEstimator):
@@ -962,6 +986,11 @@ class DetectorPipeline(Pipeline):
     memory, verbose
         As in scikit-learn's `Pipeline`.
 
+    Attributes
+    ----------
+    training_ : Training
+        What there is to know of the training clips, if the first step knows their rate.
+
     Examples
     --------
     >>> from esa4_helpers import make_detector
@@ -973,20 +1002,26 @@ class DetectorPipeline(Pipeline):
     """
 
     def fit(
-        self, X: ArrayLike, y: Any = None, groups: ArrayLike | None = None
+        self,
+        X: ArrayLike | Recordings,
+        y: Any = None,
+        groups: ArrayLike | None = None,
     ) -> DetectorPipeline:
-        """Fit all steps, and set the threshold.
+        """Fit all steps, set the threshold, and remember the training.
 
         Parameters
         ----------
-        X : array of shape (n_clips, n_samples)
-            Normal clips, as the first step takes them.
+        X : Recordings, or array of shape (n_clips, n_samples)
+            Normal clips, as the first step takes them. `Recordings` say themselves which
+            recording each clip comes from.
         y : ignored
         groups : array of shape (n_clips,), optional
             Which recording each clip comes from, as `read_recordings` tells. Clips of
             one recording are held out together, and each recording counts as one for
             the threshold. Without them every clip is taken to be a recording of its own,
-            and a `NearDuplicatesWarning` says if that can't be.
+            and a `NearDuplicatesWarning` says if that can't be. Of a single recording,
+            five stretches of time stand in for recordings; a `FewRecordingsWarning` says
+            what can't be known then.
 
         Returns
         -------
@@ -996,13 +1031,34 @@ class DetectorPipeline(Pipeline):
         Raises
         ------
         ValueError, TypeError
-            As the steps do; ValueError, too, if all clips are of one group.
+            As the steps do; ValueError, too, if recordings have another sample rate
+            than the detector.
         """
-        groups = check_groups(groups, len(X))
+        sr, source = getattr(self[0], "sr", None), {}
+        if isinstance(X, Recordings):
+            if sr is not None and X.sr != sr:
+                raise ValueError(
+                    f"the recordings were read at {X.sr} Hz, and the detector was made for "
+                    f"{sr:g} Hz: give the same sr to read_recordings and make_detector"
+                )
+            groups = X.recordings if groups is None else groups
+            sr, source, X = X.sr, _source_of(X), X.audio
+        groups = as_groups(groups, len(X))
         self._fit_quietly(X, groups)
         if groups is None:
             _warn_of_duplicates(near_duplicates(X))
-        _warn_of_few_recordings(groups, self[-1].contamination)
+        n_recordings = len(X) if groups is None else len(np.unique(groups))
+        rate = self[-1].contamination
+        if sr is not None:
+            self.training_ = _training_on(
+                check_clips(X),
+                sr,
+                n_recordings=n_recordings,
+                false_alarm_rate=rate,
+                source=source,
+                packages=("tensorflow",) if hasattr(self[-1], "model_") else (),
+            )
+        _warn_of_few_recordings(groups, rate, n_recordings)
         return self
 
     def __getitem__(self, ind: int | str | slice) -> Any:
@@ -1011,6 +1067,9 @@ class DetectorPipeline(Pipeline):
 
     def _fit_quietly(self, X: ArrayLike, groups: np.ndarray | None) -> DetectorPipeline:
         """Fit without warnings, which would come once for each step."""
+        if groups is not None and (groups == groups[0]).all():
+            # Stretches of time are the best witnesses that one recording has.
+            groups = np.arange(len(groups)) * _STRETCHES // len(groups)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NearDuplicatesWarning)
             warnings.simplefilter("ignore", FewRecordingsWarning)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ._checks import check_count, check_sample_rate
+from ._checks import check_count, check_number, check_sample_rate
 from .autoencoder import AutoencoderDetector
 from .detectors import (
     DetectorPipeline,
@@ -84,7 +84,12 @@ def detector_names() -> tuple[str, ...]:
 
 
 def make_detector(
-    name: str, sr: float = 16000, random_state: int = 0, *, level: bool = True
+    name: str,
+    sr: float = 16000,
+    random_state: int = 0,
+    *,
+    level: bool = True,
+    false_alarm_rate: float = 0.1,
 ) -> DetectorPipeline:
     """Make a detector that goes all the way from audio to score.
 
@@ -118,6 +123,9 @@ def make_detector(
         `PipelineWithLevel`). Turn it off for clips whose level tells nothing, such as
         recordings with varying gain, or to see what the detector hears besides it.
         ``"level"`` hears nothing else, and ``"dense"`` never hears it.
+    false_alarm_rate : float
+        Share of new normal clips that may raise an alarm, above 0 and at most 0.5: where
+        ``predict`` draws the line. A rate of 0.01 takes 99 independent recordings.
 
     Returns
     -------
@@ -127,18 +135,20 @@ def make_detector(
     Raises
     ------
     ValueError
-        If there is no such detector, ``sr`` is not positive or the seed negative.
+        If there is no such detector, ``sr`` is not positive, the seed negative or the
+        rate out of its range.
         The pipeline's own methods raise it for clips that are silent, constant, too
         short, too few, of another length than in training, or hold NaN or infinity.
     TypeError
-        If ``sr`` or ``random_state`` is no number.
+        If ``sr``, ``random_state`` or ``false_alarm_rate`` is no number.
 
     Notes
     -----
-    ``predict`` promises that at most one in ten new normal clips is called abnormal,
-    on average over machines, if they are like the training clips. Its threshold comes
-    from held-out clips, as in `conformal_threshold`. That takes nine training clips:
-    with n fewer, the rate is about one in n + 1.
+    ``predict`` promises that no larger share of new normal clips than
+    ``false_alarm_rate`` is called abnormal, on average over machines, if they are like
+    the training clips. Its threshold comes from held-out recordings, as in
+    `conformal_threshold`. One in ten takes nine of them: with n fewer, the rate is about
+    one in n + 1, which a `FewRecordingsWarning` and ``training_.promised_rate`` say.
 
     Examples
     --------
@@ -152,6 +162,18 @@ def make_detector(
     """
     check_sample_rate(sr)
     seed = check_count(random_state, "random_state")
+    check_number(false_alarm_rate, "false_alarm_rate")
+    if not 0 < false_alarm_rate <= 0.5:
+        raise ValueError(
+            "false_alarm_rate is a share of new normal clips, above 0 and at most 0.5, got "
+            f"{false_alarm_rate!r}"
+        )
+    detector = _assemble(name, sr, seed, level)
+    detector[-1].set_params(contamination=float(false_alarm_rate))
+    return detector
+
+
+def _assemble(name: str, sr: float, seed: int, level: bool) -> DetectorPipeline:
     spectrogram = ("spectrogram", LogMelSpectrogram(sr))
     if name in _ON_LEVELS:
         return DetectorPipeline(

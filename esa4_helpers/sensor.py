@@ -18,6 +18,15 @@ SENSOR_FAULTS = {
     "silence": "there is no sound at all: is the microphone connected and switched on?",
     "clipping": "the loudest parts are cut off: turn the gain down",
     "dropouts": "sound is missing in between: check cable, connection and recorder",
+    "band limit": (
+        "high frequencies are missing, or were missing in training: another recorder, "
+        "sample rate or coder (such as MP3) is at work"
+    ),
+    "level": (
+        "all bands alike are louder or quieter than in training, and nothing else is odd: "
+        "gain or distance has changed, or the machine runs louder as a whole. Until it is "
+        "known which, the promised rate of false alarms does not hold"
+    ),
 }
 
 # What is cut off or missing begins and ends with a jump. The smooth top of a quiet hum is
@@ -29,6 +38,10 @@ _FINEST_STEP, _COARSEST_STEP = 2**-15, 2**-7
 # One knock that is cut off leaves the clip as it sounded. From one sample in a thousand
 # on, cut peaks are heard as distortion, and spread over all frequencies.
 _CLIPPED_SHARE = 1e-3
+# Recorders leave out the last tenth of the band, gently. A coder or an upsampled file has a
+# cliff, of 20 dB within 2 % of the band, and nothing behind it.
+_CLIFF_DB = 20.0
+_HIGHEST_EDGE = 0.9
 # Recordings of nine machines rest for 10 samples at most. A recorder that can't keep up
 # loses blocks of 64 or more; resampling to a lower rate leaves fewer.
 _DROPOUT_SAMPLES = 32
@@ -45,7 +58,8 @@ def sensor_fault(clip: ArrayLike) -> str | None:
     Returns
     -------
     str or None
-        One of ``SENSOR_FAULTS``, the gravest first: ``"NaN"`` for samples that are no
+        One of ``SENSOR_FAULTS``, the gravest first (its last two take a detector that knows
+        its training, see `judge_clips`): ``"NaN"`` for samples that are no
         numbers; ``"silence"`` for a clip that never changes; ``"clipping"`` if one sample
         in a thousand or more rests at the clip's maximum or minimum, reached and left in
         jumps; ``"dropouts"`` if the sound stands still for 32 samples or more between
@@ -91,3 +105,32 @@ def _abrupt_rests(clip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     before, after = borders[::2], borders[1::2] + 1
     is_abrupt = (steps[before] > least_jump) & (steps[after] > least_jump)
     return (after - before)[is_abrupt], clip[before[is_abrupt]]
+
+
+def edge_of_band(levels: np.ndarray) -> float | None:
+    """Find where a spectrum falls off a cliff, with nothing behind it.
+
+    Parameters
+    ----------
+    levels : array of shape (n_bands,)
+        Level in dB in a hundred or so bands of equal width, from 0 to half the sample rate.
+
+    Returns
+    -------
+    float or None
+        The edge, as a share of the range, if there is one below nine tenths of it.
+
+    Examples
+    --------
+    >>> levels = np.full(100, -60.0)
+    >>> edge_of_band(levels) is None
+    True
+    >>> levels[41:] = -100.0
+    >>> edge_of_band(levels)
+    0.4
+    """
+    for i in range(5, int(_HIGHEST_EDGE * len(levels))):
+        before, behind = np.median(levels[i - 5 : i]), levels[i + 2 :]
+        if before - max(levels[i + 1], behind.max()) >= _CLIFF_DB:
+            return i / len(levels)
+    return None

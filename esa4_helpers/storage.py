@@ -21,6 +21,7 @@ from .detectors import (
     TwoSidedDetector,
 )
 from .features import Level, LogMelSpectrogram, PoolOverTime
+from .training import Training
 
 # All that a file may ask for, besides scikit-learn's and numpy's own harmless types.
 _OURS = [
@@ -37,6 +38,7 @@ _OURS = [
         PipelineWithLevel,
         PoolOverTime,
         ShrunkWhitening,
+        Training,
         TwoSidedDetector,
     )
 ]

@@ -12,8 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from ._checks import LARGEST_SAMPLE, check_count, check_number, check_sample_rate
-from .detectors import anomaly_score
-from .sensor import sensor_fault
+from .alarms import judge_clips, own_threshold
 
 # Time stamps of recorders waver by less, and the blocks that they lose are mostly longer.
 _JITTER_SECONDS = 0.004
@@ -27,14 +26,15 @@ class StreamEvent(NamedTuple):
     time : float
         When the window begins, in s since the stream began.
     score : float
-        Its anomaly score, higher for more anomalous. NaN if the sensor fails: such a
+        Its anomaly score, higher for more anomalous. NaN if the sensor fails, so that the
         window tells nothing about the machine.
     alarm : bool
         Whether an alarm is to be raised now. Never while the sensor fails.
     end : float
         When the window ends, in s since the stream began.
     fault : str or None
-        What is wrong with the sensor, as `sensor_fault` names it.
+        What is wrong with the sensor, or has changed since training, as `judge_clips`
+        names it. A level that drifts away is told like that, too.
 
     Examples
     --------
@@ -53,7 +53,7 @@ class StreamScorer:
     """Score sound as it comes in, in blocks of any size.
 
     The stream is cut into windows as long as the clips that the detector was fitted to.
-    Each gets the score that `anomaly_score` gives to the same clip, as soon as its last
+    Each gets the score that `judge_clips` gives to the same clip, as soon as its last
     sample is there. How the stream is cut into blocks changes nothing. No more sound is
     kept than one window, however long the stream.
 
@@ -139,7 +139,7 @@ class StreamScorer:
             length if hop_seconds is None else self._count(hop_seconds, "hop_seconds")
         )
         self.threshold = (
-            _own_threshold(detector)
+            own_threshold(detector)
             if threshold is None
             else float(check_number(threshold, "threshold"))
         )
@@ -257,18 +257,16 @@ class StreamScorer:
 
     def _judge(self) -> StreamEvent:
         start = self._position - len(self._window)
-        fault = sensor_fault(self._window)
-        score = np.nan
-        if fault is None:
-            score = float(anomaly_score(self.detector, self._window[np.newaxis])[0])
-        if score > self.threshold:
+        window = self._window[np.newaxis]
+        (verdict,) = judge_clips(self.detector, window, self.threshold)
+        if verdict.alarm:
             self._above.append(start)
         return StreamEvent(
             time=start / self.sr,
-            score=score,
-            alarm=fault is None and self._is_alarm(start),
+            score=verdict.score,
+            alarm=verdict.fault is None and self._is_alarm(start),
             end=self._position / self.sr,
-            fault=fault,
+            fault=verdict.fault,
         )
 
     def _is_alarm(self, start: int) -> bool:
@@ -291,18 +289,6 @@ def _agreed(given: Any, known: Any, name: str, unit: str) -> Any:
             f"leave {name} out, and resample the stream if it has another rate"
         )
     return known if given is None else given
-
-
-def _own_threshold(detector: Any) -> float:
-    """The anomaly score above which ``predict`` calls a clip abnormal."""
-    last = detector[-1] if isinstance(detector, Pipeline) else detector
-    for judge in (detector, last):
-        if hasattr(judge, "offset_"):
-            return -float(judge.offset_)
-    raise ValueError(
-        "the detector has no threshold of its own: give threshold=, for instance from "
-        "conformal_threshold"
-    )
 
 
 def _check_block(block: ArrayLike) -> np.ndarray:

@@ -17,6 +17,7 @@ from esa4_helpers import (
     StreamEvent,
     StreamScorer,
     anomaly_score,
+    judge_clips,
     make_detector,
 )
 
@@ -106,9 +107,9 @@ class TestScores:
         expected = anomaly_score(detector, windows)
         scores = [event.score for event in events]
         np.testing.assert_allclose(scores, expected, rtol=1e-6, atol=1e-6)
-        is_outlier = detector.predict(windows) == -1
-        assert [event.alarm for event in events] == is_outlier.tolist()
-        assert is_outlier.any()
+        verdicts = judge_clips(detector, windows)
+        assert [(e.alarm, e.fault) for e in events] == [v[1:] for v in verdicts]
+        assert any(verdict.score > scorer.threshold for verdict in verdicts)
         assert [event.time for event in events] == (np.arange(11) * hop / SR).tolist()
 
     @pytest.mark.parametrize("seed", range(30))

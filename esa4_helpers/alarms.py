@@ -1,0 +1,182 @@
+"""The last word on a clip: its score, whether that is an alarm, or why it can't be one.
+
+Detectors call abnormal whatever differs from training. Where the sensor has failed, or its
+gain or its recorder is another one, there is nothing to repair on the machine.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.pipeline import Pipeline
+
+from ._checks import LARGEST_SAMPLE, check_clip_length, check_number, check_sound
+from .detectors import anomaly_score
+from .sensor import edge_of_band, sensor_fault
+from .training import Training, band_levels, gain_and_unevenness
+
+# As a share of the range: edges that differ by less are the same.
+_EDGES_APART = 0.03
+# In dB: so much more sound above an edge than in training did not come its way.
+_BEYOND_EDGE_DB = 20.0
+
+
+class Verdict(NamedTuple):
+    """What is to be said of one clip.
+
+    Parameters
+    ----------
+    score : float
+        Its anomaly score, higher for more anomalous. NaN if the sensor failed, so that the
+        clip tells nothing about the machine.
+    alarm : bool
+        Whether the score is above the threshold, and no fault explains it.
+    fault : str or None
+        One of ``SENSOR_FAULTS``, if the sensor and not the machine is what differs.
+
+    Examples
+    --------
+    >>> score, alarm, fault = Verdict(score=1.5, alarm=True, fault=None)
+    """
+
+    score: float
+    alarm: bool
+    fault: str | None
+
+
+def judge_clips(
+    detector: Any, audio: ArrayLike, threshold: float | None = None
+) -> list[Verdict]:
+    """Score clips, and tell alarms from faults of the sensor.
+
+    Parameters
+    ----------
+    detector : fitted estimator with ``score_samples``
+        From `make_detector` or `load_detector`, or any other that takes clips.
+    audio : array of shape (n_clips, n_samples)
+        Clips, floats in [-1, 1]. Those of a broken sensor may hold NaN or infinity.
+    threshold : float, optional
+        Anomaly score above which a clip raises an alarm. By default `own_threshold`.
+
+    Returns
+    -------
+    list of Verdict
+        One for each clip, in order.
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        If the detector has not been fitted.
+    ValueError
+        If ``audio`` has another shape or length than in training, or there is no
+        threshold.
+    TypeError
+        If ``audio`` does not hold floats.
+
+    Notes
+    -----
+    `sensor_fault` looks at the clip alone. A detector with ``training_`` knows more.
+    ``"band limit"``: the spectrum ends at an edge where that of training went on, or goes
+    on where that of training ended. ``"level"``: the score is above the threshold, the
+    spectrum has a shape as in training, and the clip would be normal if it were as loud as
+    in training. That is a change of gain or distance, or a machine that is louder in all
+    bands alike, which no microphone can tell apart.
+
+    Examples
+    --------
+    >>> from esa4_helpers import make_detector
+    >>> rng = np.random.default_rng(0)
+    >>> detector = make_detector("gmm").fit(0.01 * rng.standard_normal((20, 16000)))
+    >>> normal, louder, silent = 0.01 * rng.standard_normal((3, 16000))
+    >>> verdicts = judge_clips(detector, [normal, 1.4 * louder, 0 * silent])
+    >>> [(verdict.alarm, verdict.fault) for verdict in verdicts]
+    [(False, None), (False, 'level'), (False, 'silence')]
+    """
+    audio = check_sound(audio)
+    threshold = own_threshold(detector) if threshold is None else threshold
+    check_number(threshold, "threshold")
+    training: Training | None = getattr(detector, "training_", None)
+    if training is not None:
+        check_clip_length(audio, training.n_samples, training.sr)
+    faults = [sensor_fault(clip) for clip in audio]
+    scores = np.full(len(audio), np.nan)
+    heard = np.flatnonzero([fault is None for fault in faults])
+    if heard.size:
+        scores[heard] = anomaly_score(detector, audio[heard])
+    if training is not None:
+        for i in heard:
+            faults[i] = _change(detector, audio[i], scores[i] > threshold, threshold)
+    return [
+        Verdict(float(score), fault is None and bool(score > threshold), fault)
+        for score, fault in zip(scores, faults, strict=True)
+    ]
+
+
+def own_threshold(detector: Any) -> float:
+    """Look up the anomaly score above which ``predict`` calls a clip abnormal.
+
+    Parameters
+    ----------
+    detector : fitted estimator
+        From `make_detector` or `load_detector`, or any other with ``offset_``.
+
+    Returns
+    -------
+    float
+        Higher for more anomalous, as from `anomaly_score`.
+
+    Raises
+    ------
+    ValueError
+        If the detector has no threshold of its own.
+
+    Examples
+    --------
+    >>> from esa4_helpers import make_detector
+    >>> normal = 0.01 * np.random.default_rng(0).standard_normal((20, 16000))
+    >>> detector = make_detector("knn").fit(normal)
+    >>> own_threshold(detector) == -detector.offset_
+    True
+    """
+    last = detector[-1] if isinstance(detector, Pipeline) else detector
+    for judge in (detector, last):
+        if hasattr(judge, "offset_"):
+            return -float(judge.offset_)
+    raise ValueError(
+        "the detector has no threshold of its own: give threshold=, for instance from "
+        "conformal_threshold"
+    )
+
+
+def _change(
+    detector: Any, clip: np.ndarray, is_odd: bool, threshold: float
+) -> str | None:
+    """Name what has changed on the way from the machine to the clip since training."""
+    training: Training = detector.training_
+    levels = band_levels(clip[np.newaxis])
+    if _has_other_limit(levels[0], training):
+        return "band limit"
+    if not is_odd:
+        return None
+    (gain,), (unevenness,) = gain_and_unevenness(levels, training.spectrum)
+    if unevenness > training.unevenness:
+        return None
+    undone = clip * 10 ** (-gain / 20)
+    if np.abs(undone).max() > LARGEST_SAMPLE:
+        return None
+    score = anomaly_score(detector, undone[np.newaxis])[0]
+    return "level" if score <= threshold else None
+
+
+def _has_other_limit(levels: np.ndarray, training: Training) -> bool:
+    """Whether a clip ends at an edge below that of training, or goes on above it."""
+    edge, known = edge_of_band(levels), training.edge
+    known = None if known is None else known / (training.sr / 2)
+    if edge is not None and edge < (1.0 if known is None else known) - _EDGES_APART:
+        return True
+    if known is None:
+        return False
+    above = slice(round(known * len(levels)) + 2, None)
+    return bool(np.median(levels[above] - training.spectrum[above]) > _BEYOND_EDGE_DB)

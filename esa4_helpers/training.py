@@ -1,0 +1,239 @@
+"""What a detector knows of its training, so that its promises can be judged later.
+
+A threshold holds only for clips like those that it comes from. So a fitted detector keeps
+with it how many recordings there were, how loud they were and what their spectrum was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+
+from .features import level
+from .recordings import Recordings
+from .sensor import edge_of_band
+
+_PACKAGES = ("esa4-helpers", "numpy", "scipy", "scikit-learn", "librosa")
+# In samples: bands of a hundredth of the range each, from ten bins, without the constant.
+_N_FFT = 2000
+_N_BANDS = 100
+# In dB: what is quieter is nothing, and its exact value tells nothing.
+_NOTHING = -120.0
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """What a fitted detector knows of its training: its attribute ``training_``.
+
+    Parameters
+    ----------
+    sr : float
+        Sample rate of the clips in Hz.
+    n_samples : int
+        Length of each clip.
+    n_clips, n_recordings : int
+        How many there were. Without groups, each clip counts as a recording.
+    false_alarm_rate : float
+        Share of new normal clips that may raise an alarm, as asked for.
+    promised_rate : float
+        The share that so many recordings can promise: with n, no less than 1 in n + 1.
+    levels : tuple of float
+        RMS level of the quietest and of the loudest clip, in dB relative to full scale.
+    spectrum : array of shape (100,)
+        Power in dB in a hundred bands of equal width from 0 to half the sample rate: the
+        median over the clips.
+    unevenness : float
+        How far the shape of a clip's spectrum was from the typical one at most, in dB,
+        whatever its gain.
+    edge : float or None
+        Frequency in Hz above which there was nothing, if there is such an edge.
+    data_hash : str
+        SHA-256 of the clips, as 32-bit floats.
+    versions : dict from str to str
+        Of Python and of the packages that took part.
+    source : dict
+        Where the clips come from: for `Recordings` their files as absolute paths,
+        ``hop_seconds`` and ``channel``; empty for arrays.
+    findings : tuple of str
+        What a health check said before the training.
+    history : tuple of dict
+        Earlier trainings of the same detector, the oldest first, as from ``as_dict``.
+
+    Examples
+    --------
+    >>> from esa4_helpers import make_detector
+    >>> normal = 0.01 * np.random.default_rng(0).standard_normal((20, 16000))
+    >>> training = make_detector("gmm").fit(normal).training_
+    >>> training.n_recordings, training.clip_seconds, training.promised_rate
+    (20, 1.0, 0.1)
+    """
+
+    sr: float
+    n_samples: int
+    n_clips: int
+    n_recordings: int
+    false_alarm_rate: float
+    promised_rate: float
+    levels: tuple[float, float]
+    spectrum: np.ndarray
+    unevenness: float
+    edge: float | None
+    data_hash: str
+    versions: dict[str, str]
+    source: dict[str, Any] = field(default_factory=dict)
+    findings: tuple[str, ...] = ()
+    history: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def clip_seconds(self) -> float:
+        """Length of each clip in s."""
+        return self.n_samples / self.sr
+
+    def as_dict(self) -> dict[str, Any]:
+        """Say all of it in types that JSON knows.
+
+        Returns
+        -------
+        dict
+            From the names above, and ``clip_seconds``, to numbers, texts, lists and dicts.
+
+        Examples
+        --------
+        >>> import json
+        >>> from esa4_helpers import make_detector
+        >>> normal = 0.01 * np.random.default_rng(0).standard_normal((20, 16000))
+        >>> text = json.dumps(make_detector("gmm").fit(normal).training_.as_dict())
+        """
+        told = {f.name: getattr(self, f.name) for f in fields(self)}
+        return told | {
+            "levels": list(self.levels),
+            "spectrum": self.spectrum.tolist(),
+            "findings": list(self.findings),
+            "history": list(self.history),
+            "clip_seconds": self.clip_seconds,
+        }
+
+
+def band_levels(audio: np.ndarray) -> np.ndarray:
+    """Measure the level in each hundredth of the frequency range.
+
+    Parameters
+    ----------
+    audio : array of shape (n_clips, n_samples)
+        Clips, floats in [-1, 1].
+
+    Returns
+    -------
+    ndarray of shape (n_clips, 100)
+        Mean power in dB, from 0 Hz to half the sample rate; -120 dB at least.
+
+    Examples
+    --------
+    >>> tone = np.sin(2 * np.pi * 0.2525 * np.arange(16000))
+    >>> int(band_levels(tone[np.newaxis])[0].argmax())
+    50
+    """
+    return np.stack([_band_levels(clip) for clip in audio])
+
+
+def _band_levels(clip: np.ndarray) -> np.ndarray:
+    clip = np.pad(clip, (0, max(0, _N_FFT - len(clip))))
+    frames = np.lib.stride_tricks.sliding_window_view(clip, _N_FFT)[:: _N_FFT // 2]
+    spectra = np.fft.rfft(frames * np.hanning(_N_FFT))[:, 1:]
+    power = np.mean(spectra.real**2 + spectra.imag**2, axis=0) / _N_FFT**2
+    bands = power.reshape(_N_BANDS, -1).sum(axis=1)
+    return 10 * np.log10(bands + 10 ** (_NOTHING / 10))
+
+
+def gain_and_unevenness(
+    levels: np.ndarray, spectrum: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compare spectra with a typical one: how much louder, and how much else differs.
+
+    Parameters
+    ----------
+    levels : array of shape (n_clips, n_bands)
+        In dB, as from `band_levels`.
+    spectrum : array of shape (n_bands,)
+        The typical one, in dB.
+
+    Returns
+    -------
+    gain : ndarray of shape (n_clips,)
+        Median over the bands of the difference, in dB.
+    unevenness : ndarray of shape (n_clips,)
+        Root mean square of what is left of the difference without the gain, in dB.
+
+    Examples
+    --------
+    >>> gain, unevenness = gain_and_unevenness(np.array([[-57.0, -47.0]]), [-60, -50])
+    >>> gain, unevenness
+    (array([3.]), array([0.]))
+    """
+    change = levels - spectrum
+    gain = np.median(change, axis=1)
+    return gain, np.sqrt(np.mean((change - gain[:, np.newaxis]) ** 2, axis=1))
+
+
+def _training_on(
+    audio: np.ndarray,
+    sr: float,
+    *,
+    n_recordings: int,
+    false_alarm_rate: float,
+    source: dict[str, Any],
+    packages: Sequence[str] = (),
+) -> Training:
+    """Put down what there is to know of training clips."""
+    levels = band_levels(audio)
+    spectrum = np.median(levels, axis=0)
+    edge = edge_of_band(spectrum)
+    rms = level(audio)[:, 0]
+    return Training(
+        sr=sr,
+        n_samples=audio.shape[1],
+        n_clips=len(audio),
+        n_recordings=n_recordings,
+        false_alarm_rate=false_alarm_rate,
+        promised_rate=max(false_alarm_rate, 1 / (n_recordings + 1)),
+        levels=(float(rms.min()), float(rms.max())),
+        spectrum=spectrum,
+        unevenness=float(gain_and_unevenness(levels, spectrum)[1].max()),
+        edge=None if edge is None else edge * sr / 2,
+        data_hash=_hash_of(audio),
+        versions=_versions((*_PACKAGES, *packages)),
+        source=source,
+    )
+
+
+def _source_of(recordings: Recordings) -> dict[str, Any]:
+    used = dict.fromkeys(recordings.recordings.tolist())
+    return {
+        "files": [str(recordings.files[name].resolve()) for name in used],
+        "hop_seconds": recordings.cut.hop / recordings.sr,
+        "channel": recordings.cut.channel,
+    }
+
+
+def _hash_of(audio: np.ndarray) -> str:
+    found = hashlib.sha256(repr(audio.shape).encode())
+    for clip in audio:
+        found.update(np.ascontiguousarray(clip, dtype="<f4").data)
+    return found.hexdigest()
+
+
+def _versions(packages: Sequence[str]) -> dict[str, str]:
+    known = {"python": platform.python_version()}
+    for package in packages:
+        try:
+            known[package] = version(package)
+        except PackageNotFoundError:
+            # Run from a folder of its sources, or under another name, as tf-nightly.
+            known[package] = "unknown"
+    return known
