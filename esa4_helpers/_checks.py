@@ -18,6 +18,9 @@ from numpy.typing import ArrayLike
 # room for what filters and synthetic noise overshoot.
 LARGEST_SAMPLE = 32.0
 
+# Recorders for sound start at 8 kHz; less than this is no rate in Hz.
+LEAST_RATE = 1000
+
 # A clip whose samples differ by less holds no sound: one step of 16 bits is 3e-5.
 _LEAST_SWING = 1e-5
 
@@ -31,12 +34,11 @@ def check_number(value: float, name: str) -> float:
     return value
 
 
-def check_sample_rate(sr: float, *, at_least: float = 0) -> float:
+def check_sample_rate(sr: float, *, at_least: float = LEAST_RATE) -> float:
     check_number(sr, "sr")
-    if sr <= 0:
-        raise ValueError(f"sr must be above 0 Hz, got {sr!r}")
     if sr < at_least:
-        raise ValueError(f"sr must be at least {at_least:g} Hz, got {sr!r}")
+        hint = f": give it in Hz, sr={1000 * sr:g}" if 4 <= sr < LEAST_RATE else ""
+        raise ValueError(f"sr must be at least {at_least:g} Hz, got {sr!r}{hint}")
     return sr
 
 
@@ -53,6 +55,16 @@ def check_count(count: int, name: str, *, at_least: int = 0) -> int:
     if count < at_least:
         raise ValueError(f"{name} must be at least {at_least}, got {count}")
     return int(count)
+
+
+def check_array(array: ArrayLike, name: str) -> np.ndarray:
+    """Return an array as numpy has it, unless some of it is masked."""
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} is a masked array, whose mask would be lost: leave out what is "
+            "masked, or fill it by its filled() method"
+        )
+    return np.asarray(array)
 
 
 def check_choice(value: object, name: str, choices: Sequence[Any]) -> Any:
@@ -146,13 +158,13 @@ def check_spectrograms(S: ArrayLike, name: str = "S") -> np.ndarray:
 
 def check_labels(labels: ArrayLike, name: str, n_clips: int) -> np.ndarray:
     """Return one bool for each clip, from True and False or 1 and 0."""
-    labels = np.asarray(labels)
+    labels = check_array(labels, name)
     if labels.shape != (n_clips,):
         raise ValueError(
             f"{name} must have one entry for each of the {n_clips} clips, "
             f"got the shape {labels.shape}"
         )
-    if not np.isin(labels, (0, 1)).all():
+    if labels.dtype.kind not in "biuf" or not np.isin(labels, (0, 1)).all():
         raise ValueError(
             f"{name} must hold 0 and 1, or False and True, only; got {labels}"
         )
@@ -175,7 +187,7 @@ def as_groups(groups: ArrayLike | None, n_clips: int) -> np.ndarray | None:
     """Return which recording each clip comes from, if that is known."""
     if groups is None:
         return None
-    groups = np.asarray(groups)
+    groups = check_array(groups, "groups")
     if groups.shape != (n_clips,):
         raise ValueError(
             f"groups must name the recording of each of the {n_clips} clips, got the "
@@ -200,7 +212,7 @@ def check_finite(clips: np.ndarray, name: str) -> None:
 
 def _check_floats(array: ArrayLike, name: str, hint: str = "") -> np.ndarray:
     try:
-        array = np.asarray(array)
+        array = check_array(array, name)
     except ValueError as error:
         raise ValueError(
             f"{name} must be one array of clips of the same length: {error}"

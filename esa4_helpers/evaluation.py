@@ -8,7 +8,7 @@ is set from normal clips alone, and the alarms that it raises are judged after.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import comb, inf, isinf
+from math import comb, inf, isfinite, isinf
 from numbers import Real
 
 import numpy as np
@@ -18,7 +18,7 @@ from scipy.stats import mannwhitneyu, norm, pearson3, rankdata, skew, t
 from sklearn.base import BaseEstimator
 from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
-from ._checks import check_count, check_groups, check_labels, check_number
+from ._checks import check_array, check_count, check_groups, check_labels, check_number
 from .detectors import (
     _conformal,
     _fit_copy,
@@ -521,10 +521,17 @@ def gamma_threshold(training_scores: ArrayLike, quantile: float = 0.9) -> float:
             f"training_scores are all the same, {training_scores[0]}: "
             "no distribution can be fitted to them"
         )
-    mean, spread = training_scores.mean(), training_scores.std(ddof=1)
-    # Standardised first, because scores far from zero would lose their digits.
-    skewness = skew((training_scores - mean) / spread, bias=False)
-    return float(pearson3.ppf(quantile, skewness, loc=mean, scale=spread))
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        mean, spread = training_scores.mean(), training_scores.std(ddof=1)
+        # Standardised first, because scores far from zero would lose their digits.
+        skewness = skew((training_scores - mean) / spread, bias=False)
+        threshold = float(pearson3.ppf(quantile, skewness, loc=mean, scale=spread))
+    if not isfinite(threshold):
+        raise ValueError(
+            "training_scores are too large or too much alike for a distribution: their "
+            f"mean is {mean:g}, their standard deviation {spread:g}"
+        )
+    return threshold
 
 
 def conformal_threshold(
@@ -692,7 +699,10 @@ def check_labels_and_scores(
 
 
 def _check_scores(scores: ArrayLike, name: str) -> np.ndarray:
-    scores = np.asarray(scores, dtype=np.float64)
+    scores = check_array(scores, name)
+    if scores.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers, got {scores.dtype}")
+    scores = scores.astype(np.float64)
     if scores.ndim != 1:
         raise ValueError(f"{name} must have one entry a clip, got shape {scores.shape}")
     if not np.isfinite(scores).all():

@@ -25,6 +25,7 @@ from numpy.typing import ArrayLike
 
 from ._checks import (
     LARGEST_SAMPLE,
+    LEAST_RATE,
     check_count,
     check_labels,
     check_number,
@@ -47,8 +48,6 @@ _FLOATS = ("FLOAT", "DOUBLE")
 
 # In frames: short, as of a damaged file the block that holds the damage is lost.
 _BLOCK = 16384
-# Recorders for sound start at 8 kHz; a header that says less than this is damaged.
-_LEAST_RATE = 1000
 _LARGEST_AUDIO = 2 * 2**30
 # Of an Ogg file, its last page is within so many bytes of the end.
 _LARGEST_OGG_PAGE = 65307
@@ -430,7 +429,7 @@ def _found(skipped: Mapping[str, str]) -> str:
 def _check_cut(
     clip_seconds: float, hop_seconds: float | None, sr: int, channel: int | str
 ) -> _Cut:
-    sr = check_count(check_sample_rate(sr, at_least=_LEAST_RATE), "sr")
+    sr = check_count(check_sample_rate(sr), "sr")
     if channel != "mean":
         channel = check_count(channel, "channel")
     hop_seconds = clip_seconds if hop_seconds is None else hop_seconds
@@ -528,7 +527,7 @@ def _sound_of(
     sound: soundfile.SoundFile, channel: int | str = "mean"
 ) -> Iterator[np.ndarray]:
     """One channel of an open file, or the mean of all, in blocks."""
-    if sound.samplerate < _LEAST_RATE:
+    if sound.samplerate < LEAST_RATE:
         raise _RefusedError(
             f"its sample rate is {sound.samplerate} Hz: the header is damaged, or this is "
             "no sound"

@@ -128,7 +128,9 @@ class StreamScorer:
             check_is_fitted(detector)
         first = detector[0] if isinstance(detector, Pipeline) else detector
         self.detector = detector
-        self.sr = check_sample_rate(_agreed(sr, getattr(first, "sr", None), "sr", "Hz"))
+        self.sr = check_sample_rate(
+            _agreed(sr, getattr(first, "sr", None), "sr", "Hz"), at_least=1
+        )
         length = _agreed(
             None if clip_seconds is None else self._count(clip_seconds, "clip_seconds"),
             getattr(first, "n_features_in_", None),

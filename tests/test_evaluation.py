@@ -387,6 +387,7 @@ class TestGammaThreshold:
             ([2, 2, 2, 2], 0.9, "training_scores are all the same, 2.0"),
             ([1, 2, np.nan], 0.9, "training_scores must be finite, got nan for clip 2"),
             ([[1, 2, 3]], 0.9, "training_scores must have one entry a clip"),
+            ([1e308, 1.2e308, 1.7e308], 0.9, "too large or too much alike"),
             ([1, 2, 3], 1.0, "quantile must be above 0 and below 1, got 1.0"),
             ([1, 2, 3], 0.0, "quantile must be above 0"),
         ],
@@ -530,6 +531,21 @@ class TestAlarmReport:
 def test_bad_input_is_named(function, labels, scores, message):
     with pytest.raises(ValueError, match=message):
         function(labels, scores)
+
+
+@pytest.mark.parametrize(
+    ("labels", "scores", "error", "message"),
+    [
+        (["0", "1"], [0.1, 0.2], ValueError, "is_anomaly must hold 0 and 1"),
+        ([0, 1], ["0.1", "0.2"], TypeError, "scores must hold real numbers"),
+        ([0, 1], [0.1j, 0.2], TypeError, "scores must hold real numbers"),
+        ([0, 1], np.ma.array([0.1, 0.2], mask=[0, 1]), TypeError, "masked array"),
+        (np.ma.array([0, 1], mask=[0, 1]), [0.1, 0.2], TypeError, "masked array"),
+    ],
+)
+def test_what_only_looks_like_numbers_is_refused(labels, scores, error, message):
+    with pytest.raises(error, match=message):
+        auc(labels, scores)
 
 
 class TestScoreInFolds:

@@ -292,7 +292,7 @@ class TestChangeMaskOfNoise:
             ({"healthy": None}, TypeError, "healthy must hold floats"),
             ({"healthy": white() * np.nan}, ValueError, "healthy holds NaN"),
             ({"audio": white() * np.nan}, ValueError, "audio holds NaN"),
-            ({"sr": 0}, ValueError, "sr must be above 0"),
+            ({"sr": 0}, ValueError, "sr must be at least 1000 Hz"),
         ],
     )
     def test_bad_input_is_named(self, change, error, message):

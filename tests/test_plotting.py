@@ -66,7 +66,7 @@ class TestPlotSpectrogram:
             (np.zeros((1, 64, 50)), 16000, "of one clip"),
             (np.zeros((0, 50)), 16000, "of one clip"),
             (np.full((4, 4), np.nan), 16000, "NaN"),
-            (S, 0, "sr must be above 0"),
+            (S, 0, "sr must be at least 1000 Hz"),
         ],
     )
     def test_bad_input_is_named_and_leaves_no_figure_behind(self, bad, sr, message):

@@ -234,7 +234,7 @@ def test_the_old_name_of_the_level_leads_to_the_new_one():
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"sr": 0}, ValueError, "sr must be above 0"),
+        ({"sr": 0}, ValueError, "sr must be at least 1000 Hz"),
         ({"sr": np.nan}, ValueError, "sr must be finite"),
         ({"sr": "16000"}, TypeError, "sr must be a number"),
         ({"random_state": -1}, ValueError, "random_state must be at least 0"),

@@ -245,7 +245,7 @@ def test_a_file_that_has_changed_since_is_named(tmp_path):
         ({"clip_seconds": 0}, "clip_seconds must be above 0"),
         ({"clip_seconds": "1"}, "clip_seconds must be a number"),
         ({"hop_seconds": -1}, "hop_seconds must be above 0"),
-        ({"sr": 0}, "sr must be above 0"),
+        ({"sr": 0}, "sr must be at least 1000 Hz"),
         ({"sr": 16000.5}, "sr must be a whole number"),
         ({"channel": "left"}, "channel must be a whole number"),
         ({"channel": -1}, "channel must be at least 0"),

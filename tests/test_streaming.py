@@ -377,6 +377,6 @@ class TestErrors:
     def test_one_without_a_threshold_is_given_one(self):
         mixture = GaussianMixture().fit(noise(1000).reshape(100, 10))
         with pytest.raises(ValueError, match="threshold=.*conformal_threshold"):
-            StreamScorer(mixture, sr=10)
-        scorer = StreamScorer(mixture, sr=10, threshold=0.0)
+            StreamScorer(mixture, sr=1000)
+        scorer = StreamScorer(mixture, sr=1000, threshold=0.0)
         assert len(scorer.push(noise(20))) == 2
