@@ -42,6 +42,9 @@ from .training import _source_of, _training_on
 _MAD_TO_STD = 1.4826
 # Of standardised features: samples on a line would else have no width across it.
 _LEAST_VARIANCE = 1e-6
+# Sound is kept and its spectra are computed in 32 bits. What differs by less than a
+# millionth of itself is how they round.
+_ROUNDING = 1e-6
 # Rounding puts a whitened sample this share of its length from itself at most.
 _SAME_SAMPLE = 1e-6
 
@@ -201,13 +204,16 @@ def _fit_copy(
     copy = clone(detector)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FewRecordingsWarning)
-        if isinstance(copy, DetectorPipeline):
-            return copy._fit_quietly(
-                X[keep], groups if groups is None else groups[keep]
-            )
-        if groups is not None and has_fit_parameter(copy, "groups"):
-            return copy.fit(X[keep], groups=groups[keep])
-        return copy.fit(X[keep])
+        kept = groups if groups is None else groups[keep]
+        try:
+            if isinstance(copy, DetectorPipeline):
+                return copy._fit_quietly(X[keep], kept)
+            if groups is not None and has_fit_parameter(copy, "groups"):
+                return copy.fit(X[keep], groups=kept)
+            return copy.fit(X[keep])
+        except ValueError as error:
+            n_out = len(X) - len(keep)
+            raise ValueError(f"with {n_out} of {len(X)} held out: {error}") from error
 
 
 def _conformal(
@@ -376,11 +382,7 @@ class FeatureDetector(OutlierDetector):
                 f"training needs at least {self.cv} clips, so that some can be held "
                 f"out in each of cv={self.cv} folds; got {len(X)}"
             )
-        if (X == X[0]).all():
-            raise ValueError(
-                f"all {len(X)} training samples are the same: there is nothing to "
-                "learn about how normal ones differ"
-            )
+        _check_that_they_differ(X)
         groups = check_groups(groups, len(X)) if self.cv is not None else None
         self.typical_ = np.median(X, axis=0)
         self._fit(X)
@@ -448,12 +450,24 @@ class FeatureDetector(OutlierDetector):
 
 def _spread(X: np.ndarray, centre: np.ndarray) -> np.ndarray:
     """The usual distance from the median, which single strays don't move."""
-    # Rounding gives a feature that never changes a standard deviation, too.
-    deviation = np.where(np.ptp(X, axis=0) > 0, X.std(axis=0), 0.0)
     spread = _MAD_TO_STD * np.median(np.abs(X - centre), axis=0)
     # Where more than half of the samples agree, the median deviation is zero.
-    spread = np.where(spread > 0, spread, deviation)
-    return np.where(spread > 0, spread, 1.0)
+    spread = np.where(_is_more_than_rounding(spread, X), spread, X.std(axis=0))
+    return np.where(_is_more_than_rounding(spread, X), spread, 1.0)
+
+
+def _check_that_they_differ(X: np.ndarray) -> None:
+    if not _is_more_than_rounding(np.ptp(X, axis=0), X).any():
+        raise ValueError(
+            f"all {len(X)} training samples are the same, but for rounding: there is "
+            "nothing to learn about how normal ones differ. See whether clips are copies "
+            "of one another, or copies at other levels"
+        )
+
+
+def _is_more_than_rounding(spread: np.ndarray, X: np.ndarray) -> np.ndarray:
+    """Tell of each feature whether it varies, or is one value with rounding."""
+    return spread > _ROUNDING * np.abs(X).max(axis=0)
 
 
 def _one_at_a_time(detector: _Scorer, X: np.ndarray, typical: np.ndarray) -> np.ndarray:
@@ -524,13 +538,11 @@ class ShrunkWhitening(TransformerMixin, BaseEstimator):
             are the same.
         """
         X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        _check_that_they_differ(X)
         self.scaler_ = StandardScaler().fit(X)
+        varies = _is_more_than_rounding(self.scaler_.scale_, X)
+        self.scaler_.scale_ = np.where(varies, self.scaler_.scale_, 1.0)
         Z = self.scaler_.transform(X)
-        if (X == X[0]).all():
-            raise ValueError(
-                f"all {len(X)} training samples are the same: there is nothing to "
-                "learn about how normal ones differ"
-            )
         estimate = LedoitWolf(store_precision=False, assume_centered=True).fit(Z)
         self.shrinkage_ = float(estimate.shrinkage_)
         covariance = estimate.covariance_ + _LEAST_VARIANCE * np.eye(Z.shape[1])

@@ -326,6 +326,17 @@ class TestAllDetectors:
         with pytest.raises(ValueError, match="all 8 training samples are the same"):
             detector.fit(np.tile(self.X[0], (8, 1)))
 
+    @pytest.mark.parametrize(
+        "detector", [name for name in SINGLE if name != "gmm"], indirect=True
+    )
+    def test_rounding_is_not_taken_for_how_samples_differ(self, detector):
+        rounding = 1e-9 * np.random.default_rng(0).normal(size=(20, 1))
+        steady = self.X[0] * (1 + rounding)
+        with pytest.raises(ValueError, match="the same, but for rounding"):
+            detector.fit(steady)
+        steady[:, :1] += np.arange(20)[:, np.newaxis]
+        assert np.abs(detector.fit(steady).score_samples(self.X)).max() < 1e6
+
     def test_median_of_each_feature_is_kept_as_typical(self, detector):
         np.testing.assert_array_equal(
             detector.fit(self.X).typical_, np.median(self.X, axis=0)
