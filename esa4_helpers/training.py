@@ -45,12 +45,14 @@ class Training:
         The share that so many recordings can promise: with n, no less than 1 in n + 1.
     levels : tuple of float
         RMS level of the quietest and of the loudest clip, in dB relative to full scale.
+    typical_level : float
+        The median of all clips' RMS levels.
     spectrum : array of shape (100,)
         Power in dB in a hundred bands of equal width from 0 to half the sample rate: the
         median over the clips.
     unevenness : float
         How far the shape of a clip's spectrum was from the typical one at most, in dB,
-        whatever its gain.
+        whatever its gain (see `unevenness`).
     edge : float or None
         Frequency in Hz above which there was nothing, if there is such an edge.
     data_hash : str
@@ -81,6 +83,7 @@ class Training:
     false_alarm_rate: float
     promised_rate: float
     levels: tuple[float, float]
+    typical_level: float
     spectrum: np.ndarray
     unevenness: float
     edge: float | None
@@ -151,10 +154,10 @@ def _band_levels(clip: np.ndarray) -> np.ndarray:
     return 10 * np.log10(bands + 10 ** (_NOTHING / 10))
 
 
-def gain_and_unevenness(
-    levels: np.ndarray, spectrum: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Compare spectra with a typical one: how much louder, and how much else differs.
+def unevenness(
+    levels: np.ndarray, spectrum: np.ndarray, edge: float | None = None
+) -> np.ndarray:
+    """Measure how much the shapes of spectra differ from a typical one, at any gain.
 
     Parameters
     ----------
@@ -162,23 +165,23 @@ def gain_and_unevenness(
         In dB, as from `band_levels`.
     spectrum : array of shape (n_bands,)
         The typical one, in dB.
+    edge : float, optional
+        Leave out the bands above this share of the range, where there is nothing.
 
     Returns
     -------
-    gain : ndarray of shape (n_clips,)
-        Median over the bands of the difference, in dB.
-    unevenness : ndarray of shape (n_clips,)
-        Root mean square of what is left of the difference without the gain, in dB.
+    ndarray of shape (n_clips,)
+        Root mean square, in dB, of what is left of the differences without their median.
 
     Examples
     --------
-    >>> gain, unevenness = gain_and_unevenness(np.array([[-57.0, -47.0]]), [-60, -50])
-    >>> gain, unevenness
-    (array([3.]), array([0.]))
+    >>> unevenness(np.array([[-57.0, -47.0, -37.0]]), np.array([-60.0, -50.0, -40.0]))
+    array([0.])
     """
-    change = levels - spectrum
-    gain = np.median(change, axis=1)
-    return gain, np.sqrt(np.mean((change - gain[:, np.newaxis]) ** 2, axis=1))
+    n_bands = None if edge is None else round(edge * len(spectrum))
+    change = (levels - spectrum)[:, :n_bands]
+    change -= np.median(change, axis=1, keepdims=True)
+    return np.sqrt(np.mean(change**2, axis=1))
 
 
 def _training_on(
@@ -203,8 +206,9 @@ def _training_on(
         false_alarm_rate=false_alarm_rate,
         promised_rate=max(false_alarm_rate, 1 / (n_recordings + 1)),
         levels=(float(rms.min()), float(rms.max())),
+        typical_level=float(np.median(rms)),
         spectrum=spectrum,
-        unevenness=float(gain_and_unevenness(levels, spectrum)[1].max()),
+        unevenness=float(unevenness(levels, spectrum, edge).max()),
         edge=None if edge is None else edge * sr / 2,
         data_hash=_hash_of(audio),
         versions=_versions((*_PACKAGES, *packages)),
