@@ -174,8 +174,9 @@ def _change(
         or uneven > _LARGEST_UNEVENNESS * training.unevenness
     ):
         return None
-    # How loud it would have been without the change is not known: as any clip of training.
-    gains = np.array([*training.levels, training.typical_level]) - loudness
+    # How loud it would have been is not known: as clips of training, or as its spectrum says.
+    by_level = np.array([*training.levels, training.typical_level]) - loudness
+    gains = np.append(by_level, np.median(training.spectrum - levels[0]))
     undone = clip * 10 ** (gains[:, np.newaxis] / 20)
     undone = undone[np.abs(undone).max(axis=1) <= LARGEST_SAMPLE]
     if not len(undone):

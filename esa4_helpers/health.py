@@ -27,30 +27,18 @@ from .recordings import (
     _sound_of,
     find_recordings,
 )
+from .sensor import _DROPOUT_SAMPLES, _Rests, edge_of_band
 
 SEVERITIES = ("note", "warning", "problem")
 
 # Below this, 16 bits hold their own rounding and dither, and no sound of a machine.
 _SILENCE_DB = -90.0
-# Quieter samples than this are so few steps of 16 bits that equal ones say nothing.
-_LEAST_PEAK = 0.03
-_LEAST_LEVEL_DB = -70.0
-# A converter at its limit gives the same largest value again and again. A sine comes to
-# the top thousandth of its height half as often as to the next hundredth, noise less.
-_LEAST_AT_LIMIT = 5
-_PILE_UP = 2.0
-# Sound does not stand still for 5 ms; a lost block of a sound card is about as long.
-_STANDSTILL_SECONDS = 0.005
 # A constant of a tenth of the sound's own amplitude shifts its level by 0.04 dB.
 _LARGEST_DC = 0.1
 # Motors hum, too: only lines that hold a tenth of all power are worth a word.
 _HUM_SHARE = 0.1
 _HUM_LINES = 3
 _HUM_PROMINENCE_DB = 15.0
-# Recorders leave out the last tenth of the band, gently. A coder or an upsampled file has a
-# cliff, of 20 dB within 2 % of the band, and nothing behind it.
-_CLIFF_DB = 20.0
-_HIGHEST_EDGE = 0.9
 # A gain of ±3 dB made half of all normal clips raise an alarm; 2 dB is the first that shows
 # beyond how machines vary from day to day.
 _DRIFT_DB = 2.0
@@ -113,8 +101,8 @@ class _Measured:
     seconds: float
     levels: np.ndarray
     peak: float
-    n_at_limit: int
-    standstills: list[float]
+    n_clipped: int
+    dropouts: list[float]
     dc: float
     spectrum: np.ndarray
     damage: str
@@ -203,26 +191,23 @@ def _merged(findings: list[Finding]) -> Iterator[Finding]:
 
 
 def _measure(name: str, path: Path, channel: int | str) -> _Measured:
-    levels, sums, spectra, standstills = [], [], [], []
+    levels, sums, spectra, dropouts = [], [], [], []
     begun = np.empty(0, np.float32)
-    peak, n_at_limit, n_samples, damage = 0.0, 0, 0, ""
+    peak, n_clipped, n_samples, damage = 0.0, 0, 0, ""
     with _open(path) as sound:
         sr = sound.samplerate
         window = np.hanning(sr)
         try:
             for second in _seconds(sound, channel):
-                loudest = float(np.abs(second).max())
-                peak = max(peak, loudest)
-                n_at_limit += _n_at_limit(second, loudest)
+                peak = max(peak, float(np.abs(second).max()))
+                n_clipped += _Rests.of(second).n_clipped(len(second))
                 levels.append(_db(second.var(dtype=np.float64)))
                 sums.append(second.sum(dtype=np.float64))
                 if len(second) == sr:
                     spectra.append(np.abs(np.fft.rfft(window * second)) ** 2)
                 joined = np.concatenate([begun, second])
-                if levels[-1] > _LEAST_LEVEL_DB:
-                    times = _standstills(joined, sr, 0.9 * loudest)
-                    first = (n_samples - len(begun)) / sr
-                    standstills += [first + time for time in times]
+                first = (n_samples - len(begun)) / sr
+                dropouts += [first + time for time in _dropouts(joined, sr)]
                 # What stands still at the end may go on, but not through silence.
                 begun = joined[_end_of_change(joined) :]
                 if levels[-1] < _SILENCE_DB:
@@ -245,8 +230,8 @@ def _measure(name: str, path: Path, channel: int | str) -> _Measured:
             seconds=n_samples / sr,
             levels=np.array(levels),
             peak=peak,
-            n_at_limit=n_at_limit,
-            standstills=standstills,
+            n_clipped=n_clipped,
+            dropouts=dropouts,
             dc=float(np.sum(sums) / n_samples),
             spectrum=spectra[0],
             damage=damage,
@@ -276,25 +261,11 @@ def _db(power: float) -> float:
     return float(10 * np.log10(max(power, 1e-12)))
 
 
-def _n_at_limit(second: np.ndarray, loudest: float) -> int:
-    """How many samples are cut off, judged by how they pile up at the largest value."""
-    if loudest < _LEAST_PEAK:
-        return 0
-    size = np.abs(second)
-    at_top = int(np.count_nonzero(size > 0.999 * loudest))
-    below = int(np.count_nonzero(size > 0.99 * loudest)) - at_top
-    is_cut = at_top >= _LEAST_AT_LIMIT and at_top > _PILE_UP * below
-    return at_top if is_cut else 0
-
-
-def _standstills(second: np.ndarray, sr: int, limit: float) -> list[float]:
-    """When, in s, the samples stay the same for a while, with sound before and after."""
-    stands = (np.diff(second) == 0) & (np.abs(second[1:]) < limit)
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], stands, [0]])))
-    starts, ends = edges[::2], edges[1::2]
-    inside = (starts > 0) & (ends < len(stands))
-    is_long = ends - starts >= _STANDSTILL_SECONDS * sr
-    return [float(start / sr) for start in starts[inside & is_long]]
+def _dropouts(samples: np.ndarray, sr: int) -> list[float]:
+    """When, in s, sound is missing, with sound before and after."""
+    rests = _Rests.of(samples)
+    inside = (rests.starts > 0) & (rests.starts + rests.lengths < len(samples))
+    return (_Rests(*(part[inside] for part in rests)).dropouts() / sr).tolist()
 
 
 def _end_of_change(samples: np.ndarray) -> int:
@@ -323,12 +294,12 @@ def _of_one(m: _Measured) -> Iterator[Finding]:
             f"{_SILENCE_DB:g} dB is what 16 bits make of nothing",
             float(silent.size),
         )
-    if m.n_at_limit:
-        share = m.n_at_limit / (m.seconds * m.sr)
+    if m.n_clipped:
+        share = m.n_clipped / (m.seconds * m.sr)
         yield found(
             "clipping",
             "warning",
-            f"is clipped: {share:.2g} of its samples pile up at the largest value. Turn "
+            f"is clipped: {share:.2g} of its samples rest at the largest value. Turn "
             "the recorder down; what is cut off can't be brought back",
             share,
         )
@@ -339,14 +310,14 @@ def _of_one(m: _Measured) -> Iterator[Finding]:
             f"reaches {m.peak:.3g}, beyond full scale, as only files of floats can",
             m.peak,
         )
-    if m.standstills:
-        n = len(m.standstills)
+    if m.dropouts:
+        n = len(m.dropouts)
         yield found(
             "dropouts",
             "warning",
-            f"drops out {n} time{'s' * (n > 1)}, first after {m.standstills[0]:.3g} s: its "
-            f"samples stay the same for {1000 * _STANDSTILL_SECONDS:g} ms or more amid "
-            "sound, as when a recorder loses data",
+            f"drops out {n} time{'s' * (n > 1)}, first after {m.dropouts[0]:.3g} s: its "
+            f"samples stay the same for {_DROPOUT_SAMPLES} samples or more amid sound, as "
+            "when a recorder loses data",
             float(n),
         )
     offset = abs(m.dc) / np.sqrt(m.power.mean())
@@ -395,15 +366,11 @@ def _hum(m: _Measured, found: type) -> Iterator[Finding]:
 
 
 def _edge_of_band(spectrum: np.ndarray) -> float | None:
-    """Where the spectrum falls off a cliff, in Hz, with nothing behind it."""
+    """In Hz."""
     width = max(1, len(spectrum) // 100)
     bands = spectrum[: len(spectrum) // width * width].reshape(-1, width)
-    level = 10 * np.log10(np.median(bands, axis=1) + 1e-20)
-    for i in range(5, int(_HIGHEST_EDGE * len(level))):
-        before, behind = np.median(level[i - 5 : i]), level[i + 2 :]
-        if before - level[i + 1] >= _CLIFF_DB and before - behind.max() >= _CLIFF_DB:
-            return i * width
-    return None
+    edge = edge_of_band(10 * np.log10(np.median(bands, axis=1) + 1e-20))
+    return None if edge is None else round(edge * len(bands)) * width
 
 
 def _of_all(measured: list[_Measured]) -> Iterator[Finding]:

@@ -7,6 +7,8 @@ on the machine.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -86,25 +88,42 @@ def sensor_fault(clip: ArrayLike) -> str | None:
         return "NaN"
     if is_silent(clip):
         return "silence"
-    lengths, values = _abrupt_rests(clip)
-    at_end = (values == clip.max()) | (values == clip.min())
-    if lengths[at_end].sum() >= _CLIPPED_SHARE * len(clip):
+    rests = _Rests.of(clip)
+    if rests.n_clipped(len(clip)):
         return "clipping"
-    is_missing = (lengths >= _DROPOUT_SAMPLES) & ~at_end
-    return "dropouts" if is_missing.any() else None
+    return "dropouts" if len(rests.dropouts()) else None
 
 
-def _abrupt_rests(clip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where a signal rests between jumps: for how many samples, and at which value."""
-    steps = np.abs(np.diff(clip))
-    finest = steps.min(initial=_COARSEST_STEP, where=steps > 0)
-    least_jump = _STEPS_OF_A_JUMP * max(finest, _FINEST_STEP)
-    # The clip's own ends count as jumps, too.
-    steps = np.concatenate([[np.inf], steps, [np.inf]])
-    borders = np.flatnonzero(np.diff(steps == 0))
-    before, after = borders[::2], borders[1::2] + 1
-    is_abrupt = (steps[before] > least_jump) & (steps[after] > least_jump)
-    return (after - before)[is_abrupt], clip[before[is_abrupt]]
+class _Rests(NamedTuple):
+    """Where a signal rests between jumps: from where, for how many samples, and how."""
+
+    starts: np.ndarray
+    lengths: np.ndarray
+    is_extreme: np.ndarray
+
+    @classmethod
+    def of(cls, clip: np.ndarray) -> _Rests:
+        steps = np.abs(np.diff(clip))
+        finest = steps.min(initial=_COARSEST_STEP, where=steps > 0)
+        least_jump = _STEPS_OF_A_JUMP * max(finest, _FINEST_STEP)
+        # The clip's own ends count as jumps, too.
+        steps = np.concatenate([[np.inf], steps, [np.inf]])
+        borders = np.flatnonzero(np.diff(steps == 0))
+        before, after = borders[::2], borders[1::2] + 1
+        is_abrupt = (steps[before] > least_jump) & (steps[after] > least_jump)
+        starts, values = before[is_abrupt], clip[before[is_abrupt]]
+        high, low = clip.max(), clip.min()
+        is_extreme = (high > low) & ((values == high) | (values == low))
+        return cls(starts, (after - before)[is_abrupt], is_extreme)
+
+    def n_clipped(self, n_samples: int) -> int:
+        """How many of so many samples are cut off; 0 if they are too few to matter."""
+        n = int(self.lengths[self.is_extreme].sum())
+        return n if n >= _CLIPPED_SHARE * n_samples else 0
+
+    def dropouts(self) -> np.ndarray:
+        """Where sound is missing for a while."""
+        return self.starts[(self.lengths >= _DROPOUT_SAMPLES) & ~self.is_extreme]
 
 
 def edge_of_band(levels: np.ndarray) -> float | None:
