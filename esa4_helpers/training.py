@@ -43,6 +43,7 @@ class Training:
         Share of new normal clips that may raise an alarm, as asked for.
     promised_rate : float
         The share that so many recordings can promise: with n, no less than 1 in n + 1.
+        A single recording promises nothing, which is a share of 1.
     levels : tuple of float
         RMS level of the quietest and of the loudest clip, in dB relative to full scale.
     typical_level : float
@@ -148,8 +149,10 @@ def band_levels(audio: np.ndarray) -> np.ndarray:
 def _band_levels(clip: np.ndarray) -> np.ndarray:
     clip = np.pad(clip, (0, max(0, _N_FFT - len(clip))))
     frames = np.lib.stride_tricks.sliding_window_view(clip, _N_FFT)[:: _N_FFT // 2]
-    spectra = np.fft.rfft(frames * np.hanning(_N_FFT))[:, 1:]
-    power = np.mean(spectra.real**2 + spectra.imag**2, axis=0) / _N_FFT**2
+    window = np.hanning(_N_FFT)
+    spectra = np.fft.rfft(frames * window)[:, 1:]
+    power = np.mean(spectra.real**2 + spectra.imag**2, axis=0)
+    power *= 2 / (_N_FFT * np.sum(window**2))
     bands = power.reshape(_N_BANDS, -1).sum(axis=1)
     return 10 * np.log10(bands + 10 ** (_NOTHING / 10))
 
@@ -204,7 +207,7 @@ def _training_on(
         n_clips=len(audio),
         n_recordings=n_recordings,
         false_alarm_rate=false_alarm_rate,
-        promised_rate=max(false_alarm_rate, 1 / (n_recordings + 1)),
+        promised_rate=_promised(false_alarm_rate, n_recordings),
         levels=(float(rms.min()), float(rms.max())),
         typical_level=float(np.median(rms)),
         spectrum=spectrum,
@@ -214,6 +217,12 @@ def _training_on(
         versions=_versions((*_PACKAGES, *packages)),
         source=source,
     )
+
+
+def _promised(rate: float, n_recordings: int) -> float:
+    """The rate that was asked for, or the lowest that so many recordings can keep."""
+    # How one recording differs from the next, a single one does not tell at all.
+    return 1.0 if n_recordings == 1 else max(rate, 1 / (n_recordings + 1))
 
 
 def _source_of(recordings: Recordings) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from sklearn.pipeline import Pipeline
 from esa4_helpers import (
     anomaly_score,
     auc,
+    conformal_threshold,
     detector_names,
     make_detector,
     score_in_folds,
@@ -165,6 +166,21 @@ def test_one_in_ten_new_normal_clips_at_most_raises_an_alarm(name):
         alarms.append(np.mean(detector.predict(new) == -1))
     # Drawn from the same clips in half of all cases, it is above a tenth by chance.
     assert np.mean(alarms) < 0.13
+
+
+def test_the_threshold_keeps_the_rate_that_is_asked_for(name):
+    groups = np.arange(14) % 10
+    detector = make(name, false_alarm_rate=0.3).fit(noise(14), groups=groups)
+    judge = detector if hasattr(detector, "offset_") else detector[-1]
+    expected = conformal_threshold(judge.normal_scores_, 0.3, groups)
+    assert -judge.offset_ == expected < judge.normal_scores_.max()
+    assert detector.training_.promised_rate == 0.3
+
+
+@pytest.mark.parametrize("rate", [0, -0.1, 0.6, 1, np.nan, "0.1"])
+def test_impossible_rates_are_refused(rate):
+    with pytest.raises((ValueError, TypeError), match="false_alarm_rate"):
+        make_detector("gmm", false_alarm_rate=rate)
 
 
 class TestWithLevel:
