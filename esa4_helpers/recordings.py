@@ -207,6 +207,51 @@ class Recordings:
             self, recordings=self.recordings[keep], positions=self.positions[keep]
         )
 
+    def thin(self, n_clips: int) -> Recordings:
+        """Take so many clips at most, spread evenly over the recordings and their time.
+
+        Parameters
+        ----------
+        n_clips : int
+            Most clips to keep.
+
+        Returns
+        -------
+        Recordings
+            All clips if there are no more than that. Else as many of each recording as of
+            any other, as far as it has them, so that none is lost while there are enough.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If ``n_clips`` is not a whole number above 0.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for name, n_seconds in (("long.wav", 6), ("short.wav", 1)):
+        ...         noise = np.random.default_rng(0).normal(0, 0.1, n_seconds * 4000)
+        ...         soundfile.write(Path(folder, name), noise, samplerate=4000)
+        ...     clips = read_recordings(folder, clip_seconds=1.0)
+        >>> clips.thin(3).names
+        ('long.wav at 1 s', 'long.wav at 4 s', 'short.wav at 0 s')
+        """
+        n_clips = check_count(n_clips, "n_clips", at_least=1)
+        _, starts, counts = np.unique(
+            self.recordings, return_index=True, return_counts=True
+        )
+        in_order = np.argsort(starts)
+        starts, counts = starts[in_order], counts[in_order]
+        kept = _spread(len(counts), min(n_clips, len(counts)))
+        keep, n_left = np.zeros(len(self), bool), min(n_clips, len(self))
+        # The shortest first: what they can't fill is left to the others.
+        for done, i in enumerate(sorted(kept, key=lambda i: counts[i])):
+            n = min(counts[i], n_left // (len(kept) - done))
+            keep[starts[i] + _spread(counts[i], n)] = True
+            n_left -= n
+        return self.select(keep)
+
     def _clips(self) -> Iterator[np.ndarray]:
         for recording in dict.fromkeys(self.recordings):
             wanted = self.positions[self.recordings == recording]
@@ -228,6 +273,11 @@ class Recordings:
                     f"{self.files[recording]} has changed since it was found: clip "
                     f"{wanted[found]} of it is gone. Call read_recordings again"
                 )
+
+
+def _spread(n: int, n_wanted: int) -> np.ndarray:
+    """So many of the numbers below n, as far from each other and the ends as can be."""
+    return ((np.arange(n_wanted) + 0.5) * (n / n_wanted)).astype(int)
 
 
 def read_recordings(

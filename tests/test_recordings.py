@@ -254,3 +254,32 @@ def test_a_file_that_has_changed_since_is_named(tmp_path):
 def test_wrong_settings_are_refused(folder, options, message):
     with pytest.raises((ValueError, TypeError), match=message):
         read_recordings(folder, **{"clip_seconds": 1.0, **options})
+
+
+class TestThinning:
+    def counts(self, clips: Recordings, n_clips: int) -> dict[str, int]:
+        names, counts = np.unique(clips.thin(n_clips).recordings, return_counts=True)
+        return dict(zip(names.tolist(), counts.tolist(), strict=True))
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def uneven(cls, tmp_path_factory) -> Recordings:
+        root = tmp_path_factory.mktemp("uneven")
+        for name, seconds in {"a": 2, "b": 30, "c": 1, "d": 40}.items():
+            write(root / f"{name}.wav", noise(seconds, 2000), 2000)
+        return read_recordings(root, 1.0, sr=2000)
+
+    @pytest.mark.parametrize("n_clips", [*range(1, 12), 40, 72, 73, 99])
+    def test_it_takes_as_many_as_were_asked_for(self, uneven, n_clips):
+        assert len(uneven.thin(n_clips)) == min(n_clips, len(uneven))
+
+    def test_no_recording_is_lost_and_none_outweighs_the_others(self, uneven):
+        counts = {"a.wav": 2, "b.wav": 9, "c.wav": 1, "d.wav": 9}
+        assert self.counts(uneven, 21) == counts
+        assert self.counts(uneven, 4) == dict.fromkeys(counts, 1)
+
+    def test_what_is_kept_is_spread_evenly(self, uneven):
+        long = uneven.thin(13)
+        gaps = np.diff(long.starts[long.recordings == "d.wav"])
+        assert set(gaps.tolist()) == {8.0}
+        assert list(self.counts(uneven, 2)) == ["b.wav", "d.wav"]
