@@ -12,13 +12,16 @@ from __future__ import annotations
 import click
 
 from . import _shared
+from .check import check
 from .detectors import detectors
 from .download import download
+from .fit import fit
+from .score import score
 
 
 @click.group(
     cls=_shared.Commands,
-    commands=[detectors, download],
+    commands=[check, detectors, download, fit, score],
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="esa4-helpers")

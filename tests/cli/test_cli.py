@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import os
@@ -78,6 +79,10 @@ class TestEndings:
     def test_an_interruption_is_quiet(self, ends_in):
         result = ends_in(KeyboardInterrupt())
         assert (result.exit_code, result.output) == (130, "")
+
+    def test_a_reader_who_has_had_enough_is_no_error(self, ends_in):
+        result = ends_in(BrokenPipeError(errno.EPIPE, "Broken pipe"))
+        assert (result.exit_code, result.output) == (1, "")
 
     def test_warnings_are_plain_lines(self, monkeypatch, esa4):
         def names() -> tuple[str, ...]:

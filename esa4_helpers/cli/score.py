@@ -1,0 +1,336 @@
+"""``esa4 score``: where in recordings does a machine sound odd?"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from math import isnan
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO
+
+import click
+import numpy as np
+from sklearn.pipeline import Pipeline
+
+from ..alarms import judge_clips, own_threshold
+from ..recordings import (
+    _check_cut,
+    _clips_of,
+    _Cut,
+    _DamagedError,
+    _RefusedError,
+    find_recordings,
+)
+from ..sensor import SENSOR_FAULTS
+from . import _shared
+
+# So few that a block of long clips is small, too.
+_BLOCK = 8
+
+
+class Row(NamedTuple):
+    """What the table of scores says of a clip; the names are its columns."""
+
+    machine: str
+    recording: str
+    start: float
+    end: float
+    score: float | None
+    threshold: float
+    alarm: bool
+    sensor: str | None
+
+
+class _Task(NamedTuple):
+    machine: str
+    detector: Pipeline
+    recording: str
+    path: Path
+    cut: _Cut
+
+
+@dataclass
+class _Outcome:
+    n_recordings: int = 0
+    n_clips: int = 0
+    n_alarms: int = 0
+    n_sensor: int = 0
+    lost: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+@click.command()
+@click.argument("detector", type=click.Path(path_type=Path))
+@click.argument("recordings", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--csv",
+    "table",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write one line for each clip to a table; - is standard output.",
+)
+@click.option(
+    "--hop",
+    "hop_seconds",
+    type=_shared.positive,
+    metavar="SECONDS",
+    help="Step from one clip to the next  [default: the clip's length]",
+)
+@click.option(
+    "--each",
+    is_flag=True,
+    help="DETECTOR is a folder of detectors and RECORDINGS one of machines.",
+)
+@_shared.jobs_option
+@_shared.scheduler_option
+@_shared.json_option
+@_shared.strict_option
+@_shared.quiet_option
+@click.pass_context
+def score(
+    context: click.Context,
+    detector: Path,
+    recordings: tuple[Path, ...],
+    table: Path | None,
+    hop_seconds: float | None,
+    each: bool,
+    jobs: int,
+    scheduler: str | None,
+    as_json: bool,
+    strict: bool,
+    quiet: bool,
+) -> None:
+    """Score the clips of RECORDINGS, files or folders, and name those that sound odd.
+
+    What is the sensor's fault is told from what is the machine's. Each file that can't be
+    used is named with its reason. The table that --csv writes has the columns machine,
+    recording, start and end (in s), score, threshold, alarm (0 or 1) and sensor (its
+    fault, if there is one). With --strict, alarms count as found.
+
+    \b
+    Example:
+        esa4 score machine.esa4 recordings --csv scores.csv -j 4
+        esa4 score detectors machines --each --csv scores.csv
+    """
+    to_stdout = table is not None and str(table) == "-"
+    if to_stdout and as_json:
+        raise click.UsageError("--csv - and --json would both go to standard output")
+    if table and not to_stdout:
+        _check_table(table)
+    outcome = _Outcome()
+    if each:
+        tasks = _tasks_of_each(detector, recordings, hop_seconds, outcome)
+    else:
+        tasks = _tasks_of(detector, detector.stem, recordings, hop_seconds, outcome)
+    kept: list[Row] = []
+    with ExitStack() as stack:
+        if to_stdout:
+            lines = csv_writer(sys.stdout)
+        elif table:
+            lines = csv_writer(stack.enter_context(_shared.written(table)))
+        else:
+            lines = None
+        for rows in _scored(tasks, jobs, scheduler, quiet, outcome):
+            if lines:
+                lines.writerows(map(_cells, rows))
+            if as_json:
+                kept += rows
+            elif not to_stdout:
+                for line in _told(rows, with_machine=each):
+                    click.echo(_shared.one_line(line))
+        if not outcome.n_clips:
+            _shared.fail(_reason(outcome, recordings))
+    if as_json:
+        told = {"clips": [row._asdict() for row in kept], "unusable": outcome.lost}
+        _shared.print_json(told | ({"failed": outcome.failed} if each else {}))
+    else:
+        click.echo(_summary(outcome), err=to_stdout)
+    if outcome.failed:
+        _shared.fail(f"{len(outcome.failed)} machines could not be scored")
+    if strict and outcome.n_alarms:
+        context.exit(_shared.EXIT_FOUND)
+
+
+def csv_writer(file: TextIO) -> Any:
+    """Begin a table of scores."""
+    lines = csv.writer(file, lineterminator="\n")
+    lines.writerow(Row._fields)
+    return lines
+
+
+def _check_table(table: Path) -> None:
+    """Refuse to write over what is no table of scores, such as a recording."""
+    _shared.check_place(table)
+    if not table.exists():
+        return
+    header = ",".join(Row._fields).encode()
+    with table.open("rb") as file:
+        start = file.read(len(header))
+    if start not in (b"", header):
+        _shared.fail(
+            f"{table} is there already and is no table of scores: choose another name"
+        )
+
+
+def _tasks_of(
+    file: Path,
+    machine: str,
+    recordings: Iterable[Path],
+    hop_seconds: float | None,
+    outcome: _Outcome,
+) -> list[_Task]:
+    detector = _shared.load(file)
+    training = detector.training_
+    cut = _check_cut(
+        training.clip_seconds,
+        hop_seconds,
+        training.sr,
+        training.source.get("channel", "mean"),
+    )
+    places = [*dict.fromkeys(recordings)]
+    tasks, seen = [], set()
+    for place in places:
+        found, skipped = find_recordings(place)
+        # With several places, names within one could be the same as within another.
+        root = f"{place.as_posix()}/" if len(places) > 1 and place.is_dir() else ""
+        outcome.lost |= {root + name: reason for name, reason in skipped.items()}
+        for name, path in found.items():
+            if path.resolve() not in seen:
+                seen.add(path.resolve())
+                tasks.append(_Task(machine, detector, root + name, path, cut))
+    return tasks
+
+
+def _tasks_of_each(
+    detectors: Path,
+    recordings: tuple[Path, ...],
+    hop_seconds: float | None,
+    outcome: _Outcome,
+) -> list[_Task]:
+    if len(recordings) > 1:
+        raise click.UsageError("--each takes one folder, with a sub-folder a machine")
+    tasks = []
+    for machine, folder in _shared.machines_in(recordings[0]).items():
+        file = detectors / f"{machine}.esa4"
+        of_one = _Outcome()
+        try:
+            tasks += _tasks_of(file, machine, [folder], hop_seconds, of_one)
+        except (click.ClickException, ValueError, OSError, ImportError) as error:
+            outcome.failed[machine] = str(error)
+            _shared.remark(f"Error: {machine}: {error}")
+        outcome.lost |= {f"{machine}/{n}": why for n, why in of_one.lost.items()}
+    return tasks
+
+
+def _scored(
+    tasks: list[_Task],
+    jobs: int,
+    scheduler: str | None,
+    quiet: bool,
+    outcome: _Outcome,
+) -> Iterator[list[Row]]:
+    """The rows of each recording in turn."""
+    for name, reason in outcome.lost.items():
+        _shared.remark(f"Warning: {name} can't be used: {reason}")
+    results = _shared.run_each(_score_recording, tasks, jobs, scheduler)
+    shown = _shared.progress(results, quiet=quiet, total=len(tasks), unit="file")
+    for task, (rows, reason) in zip(tasks, shown, strict=True):
+        if reason:
+            how = "is " if rows else "can't be used: "
+            _shared.remark(f"Warning: {task.recording} {how}{reason}")
+            outcome.lost[task.recording] = reason
+        if rows:
+            outcome.n_recordings += 1
+            outcome.n_clips += len(rows)
+            outcome.n_alarms += sum(row.alarm for row in rows)
+            outcome.n_sensor += sum(row.sensor is not None for row in rows)
+            yield rows
+
+
+def _score_recording(
+    machine: str, detector: Pipeline, recording: str, path: Path, cut: _Cut
+) -> tuple[list[Row], str]:
+    """Score all clips of a file, and say what is wrong with the file, if anything is."""
+    threshold = own_threshold(detector)
+    rows: list[Row] = []
+    try:
+        for block in _blocks(_clips_of(path, cut)):
+            for verdict in judge_clips(detector, block):
+                start = len(rows) * cut.hop / cut.sr
+                rows.append(
+                    Row(
+                        machine,
+                        recording,
+                        start,
+                        start + cut.n_samples / cut.sr,
+                        None if isnan(verdict.score) else verdict.score,
+                        threshold,
+                        verdict.alarm,
+                        verdict.fault,
+                    )
+                )
+    except _RefusedError as error:
+        return [], str(error)
+    except _DamagedError as error:
+        return rows, str(error)
+    return rows, ""
+
+
+def _blocks(clips: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """A few clips at a time, with the last before a damage, too."""
+    block, damage = [], None
+    try:
+        for clip in clips:
+            block.append(clip)
+            if len(block) == _BLOCK:
+                yield np.stack(block)
+                block = []
+    except _DamagedError as error:
+        damage = error
+    if block:
+        yield np.stack(block)
+    if damage:
+        raise damage
+
+
+def _cells(row: Row) -> tuple[Any, ...]:
+    return row._replace(
+        start=f"{row.start:.10g}", end=f"{row.end:.10g}", alarm=int(row.alarm)
+    )
+
+
+def _told(rows: list[Row], with_machine: bool) -> Iterator[str]:
+    """A line for each stretch of a recording that is not as it should be."""
+    for (alarm, fault), alike in itertools.groupby(
+        rows, key=lambda row: (row.alarm, row.sensor)
+    ):
+        if not (alarm or fault):
+            continue
+        stretch = list(alike)
+        first, last = stretch[0], stretch[-1]
+        where = f"{first.machine}: " if with_machine else ""
+        where += f"{first.recording}, {first.start:.10g} to {last.end:.10g} s"
+        if fault:
+            yield f"{where}: sensor: {fault}: {SENSOR_FAULTS[fault]}"
+        else:
+            highest = max(row.score for row in stretch)
+            yield f"{where}: alarm: score {highest:.4g}, above {first.threshold:.4g}"
+
+
+def _summary(outcome: _Outcome) -> str:
+    return (
+        f"{outcome.n_clips} clips of {outcome.n_recordings} recordings: "
+        f"{outcome.n_alarms} alarms, {outcome.n_sensor} faults of the sensor."
+    )
+
+
+def _reason(outcome: _Outcome, recordings: tuple[Path, ...]) -> str:
+    if outcome.failed and not outcome.lost:
+        return "no machine could be scored"
+    places = ", ".join(map(str, recordings))
+    what = "can be used" if outcome.lost else "was found"
+    return f"in {places} no recording {what}"

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import csv
+import importlib
+import json
+import shutil
+
+import numpy as np
+import pytest
+from joblib import parallel_config
+
+from esa4_helpers import judge_clips, load_detector, own_threshold, read_recordings
+
+from .conftest import BAD, CLIPPED, GOOD, machine_sound, write
+
+score = importlib.import_module("esa4_helpers.cli.score")
+
+
+@pytest.fixture(scope="module")
+def scored(esa4, machine, mixed, tmp_path_factory):
+    table = tmp_path_factory.mktemp("scores") / "scores.csv"
+    result = esa4("score", machine, mixed, "--csv", table)
+    assert result.exit_code == 0
+    return table, result
+
+
+def rows_of(table) -> list[dict[str, str]]:
+    with table.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_table_is_what_the_detector_says_of_each_clip(scored, machine, mixed):
+    detector = load_detector(machine)
+    clips = read_recordings(mixed, 1.0, keep_silent=True)
+    verdicts = judge_clips(detector, clips.audio)
+    rows = rows_of(scored[0])
+    assert [row["recording"] for row in rows] == clips.recordings.tolist()
+    assert [float(row["start"]) for row in rows] == clips.starts.tolist()
+    assert [float(row["end"]) for row in rows] == (clips.starts + 1).tolist()
+    for row, verdict in zip(rows, verdicts, strict=True):
+        assert row["machine"] == "machine"
+        assert float(row["threshold"]) == own_threshold(detector)
+        assert row["alarm"] == str(int(verdict.alarm))
+        assert row["sensor"] == (verdict.fault or "")
+        expected = float(verdict.score)
+        np.testing.assert_equal(float(row["score"] or "nan"), expected)
+
+
+def test_no_good_recording_is_lost_and_each_bad_one_named_once(scored):
+    table, result = scored
+    silent = "silent.wav"
+    assert {row["recording"] for row in rows_of(table)} == {*GOOD, CLIPPED, silent}
+    for name in BAD.keys() - {silent}:
+        assert result.stderr.count(name) == 1
+    assert result.stderr.count("truncated.wav is damaged") == 1
+    assert "silent.wav, 0 to 2 s: sensor: silence" in result.stdout
+    assert f"{CLIPPED}, 0 to 2 s: sensor: clipping" in result.stdout
+
+
+def test_the_order_is_the_same_with_many_workers(
+    scored, esa4, machine, mixed, tmp_path
+):
+    # Threads, as other processes take long to start.
+    with parallel_config(backend="threading"):
+        result = esa4("score", machine, mixed, "--csv", tmp_path / "s.csv", "-j", 3)
+    assert result.exit_code == 0
+    assert (tmp_path / "s.csv").read_bytes() == scored[0].read_bytes()
+
+
+def test_json_and_a_table_on_standard_output_have_nothing_else(
+    scored, esa4, machine, mixed
+):
+    table = scored[0].read_text(encoding="utf-8")
+    assert esa4("score", machine, mixed, "--csv", "-").stdout == table
+    told = json.loads(esa4("score", machine, mixed, "--json").stdout)
+    assert [clip["recording"] for clip in told["clips"]] == [
+        row["recording"] for row in rows_of(scored[0])
+    ]
+    assert {clip["sensor"] for clip in told["clips"]} >= {None, "silence"}
+    assert told["unusable"].keys() == {*BAD, "truncated.wav"} - {"silent.wav"}
+
+
+def test_an_alarm_is_told_and_strict_ends_with_4(esa4, machine, tmp_path):
+    sound = machine_sound(4)
+    sound[17000:17200] += 0.5 * np.hanning(200)
+    write(tmp_path / "knock.wav", sound)
+    result = esa4("score", machine, tmp_path / "knock.wav", "--strict")
+    assert result.exit_code == 4
+    assert "knock.wav, 1 to 2 s: alarm: score" in result.stdout
+    assert "4 clips of 1 recordings: 1 alarms" in result.stdout
+
+
+def test_files_are_scored_once_and_names_in_two_folders_stay_apart(
+    esa4, machine, clean, tmp_path
+):
+    for folder in ("a", "b"):
+        write(tmp_path / folder / "day.wav", machine_sound(1))
+    places = [tmp_path / "a", tmp_path / "b", tmp_path / "a" / "day.wav"]
+    result = esa4("score", machine, *places, "--json")
+    names = [clip["recording"] for clip in json.loads(result.stdout)["clips"]]
+    assert names == [f"{place.as_posix()}/day.wav" for place in places[:2]]
+
+
+def test_overlapping_clips(esa4, machine, clean):
+    file = clean / "day 0.wav"
+    told = json.loads(esa4("score", machine, file, "--hop", 0.5, "--json").stdout)
+    assert [clip["start"] for clip in told["clips"]] == [0.0, 0.5, 1.0]
+    assert [clip["end"] for clip in told["clips"]] == [1.0, 1.5, 2.0]
+
+
+class TestRefusals:
+    def test_what_is_no_table_is_never_replaced(self, esa4, machine, clean, tmp_path):
+        shutil.copy(machine, tmp_path / "m.esa4")
+        result = esa4("score", machine, clean, "--csv", tmp_path / "m.esa4")
+        assert result.exit_code == 1
+        assert "is no table of scores" in result.stderr
+        assert (tmp_path / "m.esa4").read_bytes() == machine.read_bytes()
+
+    def test_a_failure_leaves_the_old_table_whole(
+        self, scored, esa4, machine, clean, tmp_path, monkeypatch
+    ):
+        table = tmp_path / "scores.csv"
+        shutil.copy(scored[0], table)
+        monkeypatch.setattr(score, "_told", lambda *_, **__: 1 / 0)
+        with pytest.raises(AssertionError, match="division"):
+            esa4("score", machine, clean, "--csv", table)
+        assert table.read_bytes() == scored[0].read_bytes()
+        assert [*tmp_path.iterdir()] == [table]
+
+    @pytest.mark.parametrize(
+        ("detector", "recordings", "options", "code", "message"),
+        [
+            ("{clean}/day 1.wav", "{clean}", [], 1, "no saved detector"),
+            ("nowhere.esa4", "{clean}", [], 1, "there is no file nowhere.esa4"),
+            ("{machine}", "nowhere", [], 1, "there is no folder or file nowhere"),
+            ("{machine}", "{tmp}", [], 1, "no recording was found"),
+            ("{machine}", "{clean}", ["--csv", "{tmp}/no/s.csv"], 1, "no folder"),
+            ("{machine}", "{clean}", ["--csv", "-", "--json"], 2, "--json"),
+            ("{machine}", "{clean}", ["-j", "0"], 2, "-j"),
+            ("{clean}", "{clean}", ["--each"], 1, "has no sub-folders"),
+        ],
+    )
+    def test_mistakes_take_a_line(
+        self,
+        esa4,
+        machine,
+        clean,
+        tmp_path,
+        detector,
+        recordings,
+        options,
+        code,
+        message,
+    ):
+        places = {"machine": machine, "clean": clean, "tmp": tmp_path}
+        parts = [p.format(**places) for p in (detector, recordings, *options)]
+        result = esa4("score", *parts)
+        assert (result.exit_code, result.stdout) == (code, "")
+        assert message in result.stderr
+
+
+class TestEach:
+    @pytest.fixture
+    def fleet(self, machine, clean, tmp_path):
+        for name in ("fan 2", "fan 10", "lost"):
+            shutil.copytree(clean, tmp_path / "machines" / name)
+        (tmp_path / "detectors").mkdir()
+        for name in ("fan 2", "fan 10"):
+            shutil.copy(machine, tmp_path / "detectors" / f"{name}.esa4")
+        return tmp_path
+
+    @pytest.fixture
+    def options(self, fleet):
+        table = fleet / "scores.csv"
+        return (fleet / "detectors", fleet / "machines", "--each", "--csv", table)
+
+    def test_one_table_for_all_and_the_failure_named(self, esa4, fleet, options):
+        result = esa4("score", *options)
+        assert result.exit_code == 1
+        assert "Error: lost: there is no file" in result.stderr
+        machines = [row["machine"] for row in rows_of(fleet / "scores.csv")]
+        assert machines == 20 * ["fan 2"] + 20 * ["fan 10"]
+
+    def test_a_scheduler_gives_the_same_table(self, esa4, fleet, options):
+        from distributed import LocalCluster
+
+        esa4("score", *options)
+        alone = (fleet / "scores.csv").read_bytes()
+        with LocalCluster(
+            n_workers=1, processes=False, dashboard_address=None
+        ) as cluster:
+            address = cluster.scheduler_address
+            result = esa4("score", *options, "--scheduler", address)
+        assert "Error: lost: " in result.stderr
+        assert (fleet / "scores.csv").read_bytes() == alone
