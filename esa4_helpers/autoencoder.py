@@ -409,30 +409,36 @@ class AutoencoderDetector(OutlierDetector):
         return S
 
     def __getstate__(self) -> dict[str, Any]:
-        """Keep the network as a file in Keras' own format."""
+        """Keep of the network its weights alone, as plain arrays."""
         state = dict(super().__getstate__())
         if "model_" in state:
-            with tempfile.TemporaryDirectory() as folder:
-                file = Path(folder, "model.keras")
-                state.pop("model_").save(file)
-                state["keras_file"] = file.read_bytes()
+            state["weights"] = state.pop("model_").get_weights()
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Build the network anew and take only its weights from the file.
-
-        Keras can run code that a model's description asks for, so that is not read.
-        """
+        """Build the network anew and give it the weights that were kept."""
         # Files from before there was this parameter do without it.
         state = {"network_cv": None, **state}
-        keras_file = state.pop("keras_file", None)
+        weights, keras_file = state.pop("weights", None), state.pop("keras_file", None)
         super().__setstate__(state)
-        if keras_file is not None:
-            with tempfile.TemporaryDirectory() as folder:
-                file = Path(folder, "model.keras")
-                file.write_bytes(keras_file)
-                self.model_ = _without_optimiser(self._build(self.shape_))
-                self.model_.load_weights(file)
+        if weights is None and keras_file is None:
+            return
+        self.model_ = _without_optimiser(self._build(self.shape_))
+        if keras_file is None:
+            self.model_.set_weights(weights)
+        else:
+            _take_weights(self.model_, keras_file)
+
+
+def _take_weights(model: keras.Model, keras_file: bytes) -> None:
+    """Read weights as earlier versions kept them, in a file of Keras' own format.
+
+    Keras can run code that the model's description in it asks for, so that is not read.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "model.keras")
+        file.write_bytes(keras_file)
+        model.load_weights(file)
 
 
 def _without_optimiser(model: keras.Model) -> keras.Model:

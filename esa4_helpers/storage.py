@@ -1,61 +1,133 @@
-"""Keep a fitted detector in a file, and get it back without trusting that file."""
+"""Keep a fitted detector in a file, and get it back without trusting that file.
+
+The file is a zip archive. Its member ``detector.json`` says in plain text what the
+detector is for and what it comes from; the others hold the detector itself (see `skops
+<https://skops.readthedocs.io/en/stable/persistence.html>`_).
+"""
 
 from __future__ import annotations
 
+import errno
+import io
+import json
+import os
+import secrets
+import shutil
+import warnings
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from math import isclose, isfinite
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
+from sklearn.mixture import GaussianMixture
+from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
-from skops.io import dump, get_untrusted_types, load
+from skops.io import dumps, loads
 
+from ._checks import check_number, check_sample_rate
 from .autoencoder import AutoencoderDetector
 from .detectors import (
     DetectorPipeline,
     GMMDetector,
     KNNDetector,
     MahalanobisDetector,
+    OutlierDetector,
     PanelDetector,
     PipelineWithLevel,
     ShrunkWhitening,
     TwoSidedDetector,
 )
+from .explanation import anomaly_map, has_anomaly_map
 from .features import Level, LogMelSpectrogram, PoolOverTime
-from .training import Training
+from .training import _PACKAGES, Training, _versions
 
-# All that a file may ask for, besides scikit-learn's and numpy's own harmless types.
-_OURS = [
-    f"{kind.__module__}.{kind.__qualname__}"
-    for kind in (
-        AutoencoderDetector,
-        DetectorPipeline,
-        GMMDetector,
-        KNNDetector,
-        Level,
-        LogMelSpectrogram,
-        MahalanobisDetector,
-        PanelDetector,
-        PipelineWithLevel,
-        PoolOverTime,
-        ShrunkWhitening,
-        Training,
-        TwoSidedDetector,
-    )
-]
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None
+
+# Raised by one when files change so that an earlier version of the package would read
+# them wrongly. Files from before there was a record count as 0.
+_FORMAT = 1
+_RECORD = "detector.json"
+# Far more than any detector needs, and what a computer has: no file may unpack to more.
+_LARGEST = 2**29
+_TOO_LARGE = f"it takes more than {_LARGEST // 2**20} MiB, which no detector needs"
+_UNFINISHED = ".esa4-unfinished-"
+# Networks compute in single precision, and not in the same order on each computer.
+_SAME_SCORE = 1e-4
+
+
+def _names(*kinds: type) -> set[str]:
+    return {f"{kind.__module__}.{kind.__qualname__}" for kind in kinds}
+
+
+# All that a file may ask for, and how it may be made. What skops calls harmless is more:
+# estimators whose numbers are indices into memory, such as trees, are among it.
+_OURS = _names(
+    AutoencoderDetector,
+    DetectorPipeline,
+    GMMDetector,
+    KNNDetector,
+    Level,
+    LogMelSpectrogram,
+    MahalanobisDetector,
+    PanelDetector,
+    PipelineWithLevel,
+    PoolOverTime,
+    ShrunkWhitening,
+    Training,
+    TwoSidedDetector,
+)
+_MAKERS: dict[str, set[str]] = {
+    "ObjectNode": _OURS
+    | _names(GaussianMixture, NearestNeighbors, PCA, Pipeline, StandardScaler),
+    "NdArrayNode": _names(np.ndarray, *set(np.sctypeDict.values()) - {np.object_}),
+    "BytesNode": _names(bytes),
+    "DictNode": _names(dict),
+    "JsonNode": _names(str),
+    "ListNode": _names(list),
+    "TupleNode": _names(tuple),
+    # The kinds of a dict's keys.
+    "TypeNode": _names(str),
+    "RandomStateNode": _names(np.random.RandomState),
+}
+
+
+class _RefusedError(ValueError):
+    """Why a detector can't be kept or had, in words that follow "it can't be: "."""
+
+
+class OldDetectorWarning(UserWarning):
+    """A detector was saved by a version that kept no record of the training.
+
+    It scores as it did. But which clips it was trained on, how loud they were and what its
+    threshold promises can't be known, so that nobody can tell whether recordings of today
+    are still like them. Fit it to the recordings again to renew it.
+    """
 
 
 def save_detector(detector: Pipeline, file: str | Path) -> Path:
     """Write a fitted detector to a file.
 
-    Numbers are kept as arrays and names of classes as text (by skops); the weights
-    of a network lie inside in Keras' own format.
+    It is written beside the file first and loaded from there. Only if it then scores
+    as it did, it takes the file's place. A save that fails, or is killed, leaves the file
+    as it was.
 
     Parameters
     ----------
     detector : Pipeline
-        From `make_detector`, fitted.
+        From `make_detector`, fitted, or made of the same parts.
     file : str or path
-        Where to write; a file of that name is replaced once all is written.
+        Where to write. A file of that name is replaced and keeps its permissions; a
+        link keeps pointing to where it points.
 
     Returns
     -------
@@ -66,12 +138,22 @@ def save_detector(detector: Pipeline, file: str | Path) -> Path:
     ------
     sklearn.exceptions.NotFittedError
         If the detector has not been fitted.
+    TypeError
+        If it is no detector.
+    ValueError
+        If `load_detector` would refuse it, for instance because of a step of one's own.
     OSError
         If the file can't be written.
 
+    Notes
+    -----
+    Numbers are kept as arrays and names of classes as text. A process that is killed while
+    it saves leaves a file ``.esa4-unfinished-...``, which the next save into that folder
+    removes (except on Windows).
+
     Examples
     --------
-    >>> import tempfile, numpy as np
+    >>> import tempfile
     >>> from esa4_helpers import make_detector
     >>> normal = 0.01 * np.random.default_rng(0).standard_normal((20, 16000))
     >>> detector = make_detector("knn", sr=16000).fit(normal)
@@ -81,28 +163,45 @@ def save_detector(detector: Pipeline, file: str | Path) -> Path:
     >>> bool((same.score_samples(normal) == detector.score_samples(normal)).all())
     True
     """
-    check_is_fitted(detector[-1])
-    file = Path(file)
-    unfinished = file.with_name(file.name + ".part")
+    if not isinstance(detector, Pipeline):
+        raise TypeError(
+            f"detector must be one from make_detector, fitted, got {detector!r}"
+        )
     try:
-        dump(detector, unfinished, compression=zipfile.ZIP_DEFLATED)
-        unfinished.replace(file)
-    finally:
-        unfinished.unlink(missing_ok=True)
+        content = _packed(detector)
+    except NotFittedError:
+        raise
+    except ValueError as error:
+        raise ValueError(f"this detector can't be saved: {error}") from error
+    file = Path(file)
+    try:
+        _write(content, file)
+    except OSError as error:
+        raise OSError(
+            error.errno, f"{file} was not saved: {error.strerror or error}"
+        ) from error
     return file
 
 
-def load_detector(file: str | Path) -> Pipeline:
+def load_detector(
+    file: str | Path, *, sr: float | None = None, clip_seconds: float | None = None
+) -> Pipeline:
     """Read a detector that `save_detector` wrote.
 
-    No code from the file is run: only classes of scikit-learn and of this package
+    No code from the file is run: only classes of this package and a few of scikit-learn
     are made from it, and networks are built by this package and given the file's
-    weights.
+    weights. The detector is tried out on a clip of noise. If it scores that as it did when
+    it was saved, other versions of the libraries make no difference, and nothing is said.
 
     Parameters
     ----------
     file : str or path
         The file.
+    sr : float, optional
+        Sample rate in Hz of the clips that are to be scored. A detector for another one
+        is refused.
+    clip_seconds : float, optional
+        Length of these clips in s, likewise.
 
     Returns
     -------
@@ -114,39 +213,312 @@ def load_detector(file: str | Path) -> Pipeline:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is damaged, holds something else, or asks for types that are
-        not allowed.
+        If the file is damaged, holds something else, asks for types that are not
+        allowed, is for other clips, was written by a newer version of the package in a
+        way that this one does not know, or scores otherwise than when it was saved.
+    ImportError
+        If the detector needs TensorFlow, which is not installed.
+
+    Warns
+    -----
+    OldDetectorWarning
+        If the file holds no record of the training, as from earlier versions.
 
     Examples
     --------
     >>> load_detector("README.md")
     Traceback (most recent call last):
-    ValueError: README.md is no saved detector: it is not a zip file
+    ValueError: README.md was not loaded: it is no saved detector: it is not a zip file
     """
     file = Path(file)
+    if sr is not None:
+        check_sample_rate(sr)
+    if clip_seconds is not None:
+        check_number(clip_seconds, "clip_seconds")
     if not file.is_file():
         raise FileNotFoundError(f"there is no file {file}")
-    if not zipfile.is_zipfile(file):
-        raise ValueError(f"{file} is no saved detector: it is not a zip file")
     try:
-        foreign = set(get_untrusted_types(file=file)) - set(_OURS)
-        detector = None if foreign else load(file, trusted=_OURS)
-        last = detector[-1] if isinstance(detector, Pipeline) else None
-    except ImportError:
-        # The file is sound, but TensorFlow is missing.
+        if file.stat().st_size > _LARGEST:
+            raise ValueError(_TOO_LARGE)
+        detector = _unpacked(file.read_bytes())
+        _check_fits(detector, sr, clip_seconds)
+    except ValueError as error:
+        raise ValueError(f"{file} was not loaded: {error}") from error
+    if isinstance(detector, DetectorPipeline) and not hasattr(detector, "training_"):
+        warnings.warn(
+            f"{file} holds no record of the training: it was saved by an earlier version "
+            "of the package. It scores as it did, but how loud its training clips were "
+            "and what its threshold promises is not known. Fit it to its recordings "
+            "again to renew it",
+            OldDetectorWarning,
+            stacklevel=2,
+        )
+    return detector
+
+
+def _check_fits(
+    detector: Pipeline, sr: float | None, clip_seconds: float | None
+) -> None:
+    first = detector[0]
+    if sr is not None and sr != first.sr:
+        raise ValueError(
+            f"it is for clips at {first.sr:g} Hz, not at {sr:g} Hz. Read the recordings "
+            f"with sr={first.sr:g}, or fit a detector to clips at {sr:g} Hz"
+        )
+    if clip_seconds is None:
+        return
+    if round(clip_seconds * first.sr) != first.n_features_in_:
+        known = first.n_features_in_ / first.sr
+        raise ValueError(
+            f"it is for clips of {known:g} s, not of {clip_seconds:g} s. Cut the recordings "
+            f"into clips of {known:g} s, or fit a detector to clips of {clip_seconds:g} s"
+        )
+
+
+def _packed(detector: Pipeline) -> bytes:
+    """What the file is to hold; ValueError if it could not be read again."""
+    _check_kind(detector)
+    check_is_fitted(detector[-1])
+    try:
+        record = _record_of(detector)
+        buffer = io.BytesIO(dumps(detector, compression=zipfile.ZIP_DEFLATED))
+    except _RefusedError:
         raise
     except Exception as error:
-        # A damaged file can fail anywhere: while it is unpacked, read or rebuilt.
+        # Other people's steps can fail in any way.
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(_RECORD, json.dumps(record, indent=2, ensure_ascii=False))
+    _checked_schema(_members(buffer))
+    return buffer.getvalue()
+
+
+def _unpacked(content: bytes) -> Pipeline:
+    """The detector in a file; ValueError if there is none, or none that works."""
+    record: dict[str, Any] = {}
+    try:
+        members = _members(io.BytesIO(content))
+        record = _record_in(members)
+        detector = _made_of(members | {"schema.json": _checked_schema(members)})
+        _check_kind(detector)
+        if hasattr(detector, "training_") and not record:
+            raise _RefusedError(f"it is damaged: there is no {_RECORD} inside")
+        score = _try_out(detector)
+    except (ImportError, _RefusedError):
+        # Without TensorFlow a sound file can't be loaded.
+        raise
+    except Exception as error:
+        # A damaged file can fail anywhere: while it is unpacked, rebuilt or tried out.
         raise ValueError(
-            f"{file} is no saved detector, or is damaged: {error}"
+            "it is no saved detector, is damaged, or does not fit this version of the "
+            f"package ({type(error).__name__}: {error}). {_then_and_now(record)}"
         ) from error
-    if foreign:
-        raise ValueError(
-            f"{file} was not loaded: it asks for {', '.join(sorted(foreign))}, which "
-            "no detector of this package needs"
-        )
-    # A pipeline that ends in another package's estimator is none of ours.
-    is_ours = type(last).__module__.startswith(f"{__package__}.")
-    if not (is_ours and hasattr(last, "score_samples")):
-        raise ValueError(f"{file} holds a {type(detector).__name__}, not a detector")
+    if record and not isclose(score, record["probe_score"], rel_tol=_SAME_SCORE):
+        raise ValueError(_change_of_score(score, record))
     return detector
+
+
+def _check_kind(detector: Any) -> None:
+    if not (isinstance(detector, Pipeline) and detector.steps):
+        raise _RefusedError(f"it holds a {type(detector).__name__}, not a detector")
+    first, last = detector[0], detector[-1]
+    if not isinstance(last, OutlierDetector):
+        raise _RefusedError(
+            f"its last step is a {type(last).__name__}, not a detector of this package"
+        )
+    if not isinstance(first, LogMelSpectrogram | Level):
+        raise _RefusedError(
+            f"its first step is a {type(first).__name__}, which takes no audio: expected "
+            "LogMelSpectrogram or Level"
+        )
+
+
+def _members(file: io.BytesIO) -> dict[str, bytes]:
+    """All that is in an archive, which may claim to be smaller than it is."""
+    members, left = {}, _LARGEST
+    if not zipfile.is_zipfile(file):
+        raise _RefusedError("it is no saved detector: it is not a zip file")
+    with zipfile.ZipFile(file) as archive:
+        for info in archive.infolist():
+            # Others can't be unpacked piece by piece.
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise _RefusedError(
+                    f"{info.filename} in it is packed in an unknown way"
+                )
+            with archive.open(info) as member:
+                members[info.filename] = member.read(left + 1)
+            left -= len(members[info.filename])
+            if left < 0:
+                raise _RefusedError(_TOO_LARGE)
+    for name, content in members.items():
+        # Of earlier versions: a network's file, an archive itself.
+        if name.endswith(".bin"):
+            _members(io.BytesIO(content))
+    return members
+
+
+def _checked_schema(members: dict[str, bytes]) -> bytes:
+    """What is to be made of the numbers, if nothing in it is foreign."""
+    foreign: set[str] = set()
+    schema = _without_references(json.loads(members["schema.json"]), foreign)
+    if foreign:
+        raise _RefusedError(
+            f"it asks for {', '.join(sorted(foreign))}, which no detector of this package "
+            "needs"
+        )
+    return json.dumps(schema).encode()
+
+
+def _without_references(part: Any, foreign: set[str]) -> Any:
+    """A copy in which each part stands for itself, so that none can be used for ever."""
+    if isinstance(part, list):
+        return [_without_references(item, foreign) for item in part]
+    if not isinstance(part, dict):
+        return part
+    if "__loader__" in part:
+        kind = f"{part['__module__']}.{part['__class__']}"
+        if kind not in _MAKERS.get(part["__loader__"], ()):
+            foreign.add(kind)
+    return {
+        key: _without_references(value, foreign)
+        for key, value in part.items()
+        if key != "__id__"
+    }
+
+
+def _made_of(members: dict[str, bytes]) -> Any:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    with warnings.catch_warnings():
+        # Whether another version matters is found out below.
+        warnings.simplefilter("ignore", InconsistentVersionWarning)
+        return loads(buffer.getvalue(), trusted=sorted(_OURS))
+
+
+# --- what is known of a file's detector --------------------------------------------------
+
+
+def _record_of(detector: Pipeline) -> dict[str, Any]:
+    first, training = detector[0], getattr(detector, "training_", None)
+    networks = ("tensorflow", "keras") if hasattr(detector[-1], "model_") else ()
+    return {
+        "format": _FORMAT,
+        "steps": [type(step).__name__ for _, step in detector.steps],
+        "sr": first.sr,
+        "n_samples": first.n_features_in_,
+        "clip_seconds": first.n_features_in_ / first.sr,
+        "probe_score": _try_out(detector),
+        "versions": _versions((*_PACKAGES, "skops", *networks)),
+        "training": None if training is None else training.as_dict(),
+    }
+
+
+def _record_in(members: dict[str, bytes]) -> dict[str, Any]:
+    """What is known of a detector; nothing if an earlier version saved it."""
+    if _RECORD not in members:
+        return {}
+    record = json.loads(members[_RECORD])
+    if record["format"] > _FORMAT:
+        raise _RefusedError(
+            f"esa4-helpers {record['versions']['esa4-helpers']} wrote it in format "
+            f"{record['format']}, and this version reads up to format {_FORMAT}: install "
+            "that version or a newer one"
+        )
+    return record
+
+
+def _try_out(detector: Pipeline) -> float:
+    """The score of a clip that never changes; whatever else can be asked is asked, too."""
+    n_samples = detector[0].n_features_in_
+    if n_samples * np.float64().nbytes > _LARGEST:
+        raise _RefusedError(f"its clips have {n_samples} samples, which is too long")
+    # The old generator, since it alone promises the same numbers in all versions.
+    noise = np.random.RandomState(0).standard_normal(n_samples)
+    probe = (np.linspace(0.01, 0.3, n_samples) * noise)[np.newaxis]
+    score = float(detector.score_samples(probe)[0])
+    if not isfinite(score):
+        raise _RefusedError(f"a clip of noise scores {score}")
+    # What a file of another version may lack shows now, not when it is needed.
+    detector.predict(probe)
+    detector.get_params()
+    if has_anomaly_map(detector):
+        anomaly_map(detector, probe)
+    if hasattr(detector, "training_"):
+        detector.training_.as_dict()
+    return score
+
+
+def _change_of_score(score: float, record: dict[str, Any]) -> str:
+    then = record["probe_score"]
+    return (
+        f"a clip of noise scores {score:.6g} here, and scored {then:.6g} when it was saved "
+        f"({abs(score - then) / max(abs(then), 1e-12):.1%} off; up to {_SAME_SCORE:.2%} "
+        "would not matter). So neither its scores nor its threshold hold. "
+        f"{_then_and_now(record)}"
+    )
+
+
+def _then_and_now(record: dict[str, Any]) -> str:
+    """How the libraries differ, and what to do about it."""
+    then = record.get("versions", {})
+    now = _versions([package for package in then if package != "python"])
+    changed = [
+        f"{package} {version} (here {now[package]})"
+        for package, version in then.items()
+        if version != now[package]
+    ]
+    if not changed:
+        return "Fit the detector again, and save it"
+    return (
+        f"It was saved with {', '.join(changed)}: install these versions, or fit the "
+        "detector again"
+    )
+
+
+# --- onto the disk -------------------------------------------------------------------------
+
+
+def _write(content: bytes, file: Path) -> None:
+    """Replace a file, once its new content has been read back from the disk and works."""
+    target = Path(os.path.realpath(file))
+    if os.path.lexists(target) and not target.is_file():
+        raise OSError(errno.EINVAL, "it is a folder, a device or a link to itself")
+    if target.exists() and not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, "it is write-protected")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, f"there is no folder {target.parent}")
+    with _alone_in(target.parent):
+        unfinished = target.with_name(_UNFINISHED + secrets.token_hex(8))
+        try:
+            with unfinished.open("xb") as stream:
+                if target.exists():
+                    shutil.copymode(target, unfinished)
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            _unpacked(unfinished.read_bytes())
+            unfinished.replace(target)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Let nobody else save in a folder meanwhile, so that what lies there is rubbish."""
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        # Not every file system knows locks. Without one, nothing is swept away.
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            for left_behind in folder.glob(f"{_UNFINISHED}*"):
+                left_behind.unlink()
+        yield
+    finally:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_UN)
+        os.close(handle)
