@@ -64,7 +64,7 @@ from .plotting import (
 from .recipes import detector_names, make_detector
 from .recordings import Recordings, read_recordings
 from .sensor import sensor_fault
-from .storage import load_detector, save_detector
+from .storage import OldDetectorWarning, load_detector, save_detector
 from .streaming import StreamEvent, StreamScorer
 from .synthesis import insert_fault
 from .training import Training
@@ -93,6 +93,7 @@ __all__ = [
     "LogMelSpectrogram",
     "MahalanobisDetector",
     "NearDuplicatesWarning",
+    "OldDetectorWarning",
     "PoolOverTime",
     "Recordings",
     "ResultTable",
