@@ -86,6 +86,7 @@ grade: $(INSTALLED)
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.run
 	$(BIN)/python -m benchmarks.streaming
+	$(BIN)/python -m benchmarks.storage
 
 mimii: $(INSTALLED)
 	@$(CHOOSE_CLIPS); \

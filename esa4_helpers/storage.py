@@ -63,6 +63,8 @@ _TOO_LARGE = f"it takes more than {_LARGEST // 2**20} MiB, which no detector nee
 _UNFINISHED = ".esa4-unfinished-"
 # Networks compute in single precision, and not in the same order on each computer.
 _SAME_SCORE = 1e-4
+_LIBRARIES = (*_PACKAGES, "skops")
+_LIBRARIES_OF_NETWORKS = ("tensorflow", "keras")
 
 
 def _names(*kinds: type) -> set[str]:
@@ -167,19 +169,16 @@ def save_detector(detector: Pipeline, file: str | Path) -> Path:
         raise TypeError(
             f"detector must be one from make_detector, fitted, got {detector!r}"
         )
+    file = Path(file)
     try:
-        content = _packed(detector)
+        _write(_packed(detector), file)
     except NotFittedError:
         raise
     except ValueError as error:
         raise ValueError(f"this detector can't be saved: {error}") from error
-    file = Path(file)
-    try:
-        _write(content, file)
     except OSError as error:
-        raise OSError(
-            error.errno, f"{file} was not saved: {error.strerror or error}"
-        ) from error
+        reason = error.strerror or error
+        raise OSError(error.errno, f"{file} was not saved: {reason}") from error
     return file
 
 
@@ -402,7 +401,7 @@ def _made_of(members: dict[str, bytes]) -> Any:
 
 def _record_of(detector: Pipeline) -> dict[str, Any]:
     first, training = detector[0], getattr(detector, "training_", None)
-    networks = ("tensorflow", "keras") if hasattr(detector[-1], "model_") else ()
+    networks = _LIBRARIES_OF_NETWORKS if hasattr(detector[-1], "model_") else ()
     return {
         "format": _FORMAT,
         "steps": [type(step).__name__ for _, step in detector.steps],
@@ -410,7 +409,7 @@ def _record_of(detector: Pipeline) -> dict[str, Any]:
         "n_samples": first.n_features_in_,
         "clip_seconds": first.n_features_in_ / first.sr,
         "probe_scores": _try_out(detector),
-        "versions": _versions((*_PACKAGES, "skops", *networks)),
+        "versions": _versions((*_LIBRARIES, *networks)),
         "training": None if training is None else training.as_dict(),
     }
 
@@ -420,6 +419,7 @@ def _record_in(members: dict[str, bytes]) -> dict[str, Any]:
     if _RECORD not in members:
         return {}
     record = json.loads(members[_RECORD])
+    record["versions"] = dict(record["versions"])
     if record["format"] > _FORMAT:
         raise _RefusedError(
             f"esa4-helpers {record['versions']['esa4-helpers']} wrote it in format "
@@ -465,11 +465,10 @@ def _check_scores(scores: list[float], record: dict[str, Any]) -> None:
 def _then_and_now(record: dict[str, Any]) -> str:
     """How the libraries differ, and what to do about it."""
     then = record.get("versions", {})
-    now = _versions([package for package in then if package != "python"])
     changed = [
-        f"{package} {version} (here {now[package]})"
-        for package, version in then.items()
-        if version != now[package]
+        f"{package} {then[package]} (here {here})"
+        for package, here in _versions((*_LIBRARIES, *_LIBRARIES_OF_NETWORKS)).items()
+        if then.get(package, here) != here
     ]
     if not changed:
         return "Fit the detector again, and save it"

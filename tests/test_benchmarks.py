@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import lecture, run, streaming
+from benchmarks import lecture, run, storage, streaming
 from benchmarks.features import bare_transforms, ratio_to_bare_transforms
 from esa4_helpers import (
     anomaly_score,
@@ -340,3 +340,10 @@ def test_a_stream_is_timed_window_by_window():
     seconds, share = streaming.latencies("level", n_clips=2)
     assert len(seconds) == 11 - streaming.N_WARM_UP
     assert 0 < seconds.min() < seconds.sum() < 20 * share
+
+
+def test_a_saved_detector_is_measured():
+    size, saving, loading = storage.size_and_times("level", runs=1)
+    assert 1000 < size < 100_000
+    assert saving > 0
+    assert loading > 0

@@ -496,7 +496,8 @@ class TestLoading:
             load_detector(file)
 
     @pytest.mark.parametrize(
-        "record", [b"", b"[]", b"{}", b'{"format": "1"}', b'{"format": 1}', None]
+        "record",
+        [b"", b"[]", b"{}", b'{"format": "1"}', b'{"format": 1, "versions": 1}', None],
     )
     def test_a_damaged_record_is_refused(self, files, tmp_path, record):
         file = tampered(
