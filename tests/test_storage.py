@@ -393,15 +393,16 @@ class TestSaving:
         assert [file.name for file in folder.iterdir()] == ["v1"]
 
     def test_what_is_no_plain_file_is_not_replaced(self, fitted, tmp_path):
-        folder, loop = tmp_path / "folder", tmp_path / "loop"
+        folder, loop, pipe = (tmp_path / name for name in ("folder", "loop", "pipe"))
         folder.mkdir()
         loop.symlink_to(loop)
-        for file in (folder, loop, Path(os.devnull)):
+        os.mkfifo(pipe)
+        for file in (folder, loop, pipe):
             with pytest.raises(OSError, match=f"{file} was not saved"):
                 save_detector(fitted["level"], file)
         assert folder.is_dir()
         assert loop.is_symlink()
-        assert not Path(os.devnull).is_file()
+        assert pipe.is_fifo()
 
     def test_a_write_protected_file_is_not_replaced(
         self, fitted, tmp_path, monkeypatch
