@@ -775,7 +775,9 @@ class KNNDetector(FeatureDetector):
                 f"samples, got {len(X)}"
             )
         self.whitening_ = ShrunkWhitening().fit(X)
-        self.neighbors_ = NearestNeighbors(n_neighbors=n_neighbors + 1)
+        self.neighbors_ = NearestNeighbors(
+            n_neighbors=n_neighbors + 1, algorithm="brute"
+        )
         self.neighbors_.fit(self.whitening_.transform(X))
 
     def _score(self, X: np.ndarray) -> np.ndarray:
