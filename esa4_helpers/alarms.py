@@ -20,8 +20,8 @@ from .training import Training, band_levels, unevenness
 
 # As a share of the range: edges that differ by less are the same.
 _EDGES_APART = 0.03
-# In dB: so much more sound above an edge than in training did not come its way.
-_BEYOND_EDGE_DB = 20.0
+# Where one recorder hears nothing, another one hears more by so much, in most bands.
+_CLEARLY_DB = 10.0
 # Smaller changes of gain are within what machines vary by from day to day; faults of real
 # machines that show in the level alone are mostly smaller, too.
 _LEAST_GAIN_DB = 2.0
@@ -187,12 +187,21 @@ def _change(
 def _has_other_limit(levels: np.ndarray, training: Training) -> bool:
     """Whether a clip ends at an edge below that of training, or goes on above it."""
     edge, known = edge_of_band(levels), _known_edge(training)
-    if edge is not None and edge < (1.0 if known is None else known) - _EDGES_APART:
-        return True
+    if edge is not None and edge < (known or 1.0) - _EDGES_APART:
+        # A fault that is loud below the edge leaves above it what was there in training.
+        behind = slice(
+            round(edge * len(levels)) + 2, round((known or 1.0) * len(levels))
+        )
+        return _more(training.spectrum[behind], levels[behind]) > _CLEARLY_DB
     if known is None:
         return False
     above = slice(round(known * len(levels)) + 2, None)
-    return bool(np.median(levels[above] - training.spectrum[above]) > _BEYOND_EDGE_DB)
+    return _more(levels[above], training.spectrum[above]) > _CLEARLY_DB
+
+
+def _more(levels: np.ndarray, others: np.ndarray) -> float:
+    """In most bands, in dB."""
+    return float(np.median(levels - others))
 
 
 def _known_edge(training: Training) -> float | None:

@@ -1059,9 +1059,10 @@ class DetectorPipeline(Pipeline):
             sr, source, X = X.sr, _source_of(X), X.audio
         groups = as_groups(groups, len(X))
         self._fit_quietly(X, groups)
+        first = near_duplicates(X) if groups is None else groups
         if groups is None:
-            _warn_of_duplicates(near_duplicates(X))
-        n_recordings = len(X) if groups is None else len(np.unique(groups))
+            _warn_of_duplicates(first)
+        n_recordings = len(np.unique(first))
         rate = self[-1].contamination
         if sr is not None:
             self.training_ = _training_on(
@@ -1069,6 +1070,8 @@ class DetectorPipeline(Pipeline):
                 sr,
                 n_recordings=n_recordings,
                 false_alarm_rate=rate,
+                # Copies of what is held out were among what was fitted to.
+                is_held_out=groups is not None or n_recordings == len(X),
                 source=source,
                 packages=("tensorflow",) if hasattr(self[-1], "model_") else (),
             )

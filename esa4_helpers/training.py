@@ -38,12 +38,14 @@ class Training:
     n_samples : int
         Length of each clip.
     n_clips, n_recordings : int
-        How many there were. Without groups, each clip counts as a recording.
+        How many there were. Without groups, each clip counts as a recording, and those
+        that share their sound as one.
     false_alarm_rate : float
         Share of new normal clips that may raise an alarm, as asked for.
     promised_rate : float
         The share that so many recordings can promise: with n, no less than 1 in n + 1.
-        A single recording promises nothing, which is a share of 1.
+        Nothing is promised, which is a share of 1, by a single recording, or by clips
+        without groups that share their sound.
     levels : tuple of float
         RMS level of the quietest and of the loudest clip, in dB relative to full scale.
     typical_level : float
@@ -193,10 +195,13 @@ def _training_on(
     *,
     n_recordings: int,
     false_alarm_rate: float,
+    is_held_out: bool,
     source: dict[str, Any],
     packages: Sequence[str] = (),
 ) -> Training:
     """Put down what there is to know of training clips."""
+    # A single recording does not tell how one differs from the next.
+    lowest = 1 / (n_recordings + 1) if is_held_out and n_recordings > 1 else 1.0
     levels = band_levels(audio)
     spectrum = np.median(levels, axis=0)
     edge = edge_of_band(spectrum)
@@ -207,7 +212,7 @@ def _training_on(
         n_clips=len(audio),
         n_recordings=n_recordings,
         false_alarm_rate=false_alarm_rate,
-        promised_rate=_promised(false_alarm_rate, n_recordings),
+        promised_rate=max(false_alarm_rate, lowest),
         levels=(float(rms.min()), float(rms.max())),
         typical_level=float(np.median(rms)),
         spectrum=spectrum,
@@ -217,12 +222,6 @@ def _training_on(
         versions=_versions((*_PACKAGES, *packages)),
         source=source,
     )
-
-
-def _promised(rate: float, n_recordings: int) -> float:
-    """The rate that was asked for, or the lowest that so many recordings can keep."""
-    # How one recording differs from the next, a single one does not tell at all.
-    return 1.0 if n_recordings == 1 else max(rate, 1 / (n_recordings + 1))
 
 
 def _source_of(recordings: Recordings) -> dict[str, Any]:

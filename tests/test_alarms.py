@@ -112,6 +112,13 @@ def test_a_fault_of_the_machine_is_an_alarm_at_any_gain(gmm, normal):
         assert all(verdict.alarm for verdict in judge_clips(gmm, gained))
 
 
+def test_a_fault_of_low_frequency_with_an_end_is_an_alarm(gmm, normal):
+    spectrum = np.fft.rfft(np.random.default_rng(0).standard_normal(normal.shape[1]))
+    spectrum[np.fft.rfftfreq(normal.shape[1], 1 / SR) > 1500] = 0
+    rumble = 0.2 * np.fft.irfft(spectrum)
+    assert all(verdict.alarm for verdict in judge_clips(gmm, normal[:3] + rumble))
+
+
 @pytest.mark.parametrize("sr", [6000, 8000, 11025, 12000])
 def test_a_chain_of_a_lower_rate_limits_the_band(detector, normal, sr):
     assert faults(detector, through(normal, sr)) == {"band limit"}

@@ -13,6 +13,7 @@ from sklearn.base import clone
 
 from esa4_helpers import (
     FewRecordingsWarning,
+    NearDuplicatesWarning,
     Training,
     held_out_scores,
     make_detector,
@@ -77,6 +78,13 @@ def test_few_recordings_promise_less(clips, n):
 def test_clips_without_groups_promise_no_more_than_as_many_recordings(clips):
     with pytest.warns(FewRecordingsWarning, match="not 1%, which takes 99"):
         assert trained(clips, false_alarm_rate=0.01).promised_rate == 1 / 21
+
+
+def test_copies_without_groups_promise_nothing(clips):
+    with pytest.warns(NearDuplicatesWarning):
+        training = trained(np.concatenate([clips, clips[:3]]))
+    assert (training.n_clips, training.n_recordings) == (23, 20)
+    assert training.promised_rate == 1
 
 
 def test_one_recording_is_held_out_in_stretches_of_time(clips):
