@@ -1,15 +1,15 @@
 """Sound as it comes in: from a microphone, from another program, or from a file.
 
-Each source is opened with ``with`` and gives one channel at the rate that is asked for,
-in blocks, as soon as they are there. What a recorder loses in between is told, so that
-nobody takes the sound before and after for one piece.
+Each source gives one channel at the rate that is asked for, in blocks, as soon as they
+are there. What a recorder loses in between is told, so that nobody takes the sound before
+and after for one piece.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, Full, Queue
@@ -74,7 +74,7 @@ _MOST_WAITING = 1500
 _PATIENCE_SECONDS = 5.0
 
 
-class SourceError(Exception):
+class SourceError(OSError):
     """Sound can't be had from where it is asked for."""
 
 
@@ -140,12 +140,14 @@ class Source:
         How many channels are recorded.
     is_live : bool
         Whether it is heard as it is recorded, so that its time is that of the clock.
-    blocks : iterator of Block
-        Its sound: one channel, at the rate that was asked for.
+    blocks : generator of Block
+        Its sound: one channel, at the rate that was asked for. Its ``close`` ends the
+        recording.
 
     Examples
     --------
-    >>> Source("a test", 16000, 1, False, iter([])).name
+    >>> no_blocks = (Block(sound) for sound in ())
+    >>> Source("a test", 16000, 1, is_live=False, blocks=no_blocks).name
     'a test'
     """
 
@@ -153,13 +155,10 @@ class Source:
     sr: int
     n_channels: int
     is_live: bool
-    blocks: Iterator[Block]
+    blocks: Generator[Block, None, None]
 
 
-@contextmanager
-def open_file(
-    file: str | Path, sr: int, channel: int | str = "mean"
-) -> Iterator[Source]:
+def open_file(file: str | Path, sr: int, channel: int | str = "mean") -> Source:
     """Hear a recording in any format that `read_recordings` takes.
 
     Parameters
@@ -173,36 +172,32 @@ def open_file(
 
     Returns
     -------
-    context manager of Source
+    Source
         Its sound is the same as in the clips of `read_recordings`. Of a damaged file comes
-        what can be read, and then the error.
+        what can be read, and then a `SourceError`.
 
     Raises
     ------
     SourceError
-        If it can't be read, or its end is missing.
+        If it can't be read.
 
     Examples
     --------
     >>> import tempfile, soundfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     soundfile.write(f"{folder}/fan.wav", np.zeros(44100), samplerate=44100)
-    ...     with open_file(f"{folder}/fan.wav", sr=16000) as source:
-    ...         sum(len(block.sound) for block in source.blocks)
+    ...     source = open_file(f"{folder}/fan.wav", sr=16000)
+    ...     sum(len(block.sound) for block in source.blocks)
     16000
     """
-    path, cut = Path(file), _Cut(sr, 1, 1, _check_channel(channel))
-    try:
-        reason = _no_sound(path)
-        if not path.exists():
-            reason = "there is no such file"
-        if reason:
-            raise _RefusedError(reason)
-        with _open(path) as sound:
-            blocks = map(Block, _resampled(sound, cut))
-            yield Source(str(file), sound.samplerate, sound.channels, False, blocks)
-    except (_RefusedError, _DamagedError) as error:
-        raise SourceError(f"{file}: {error}") from None
+    path = Path(file)
+    reason = _no_sound(path) if path.exists() else "there is no such file"
+    if reason:
+        raise SourceError(f"{file}: {reason}")
+    cut = _Cut(sr, 1, 1, _check_channel(channel))
+    with _as_source_errors(path), _open(path) as sound:
+        recorded, n_channels = sound.samplerate, sound.channels
+    return Source(str(file), recorded, n_channels, False, _blocks_of_file(path, cut))
 
 
 def open_stream(
@@ -265,13 +260,12 @@ def open_stream(
     )
 
 
-@contextmanager
 def open_microphone(
     sr: int,
     device: int | str | None = None,
     channel: int | str = "mean",
     n_channels: int | None = None,
-) -> Iterator[Source]:
+) -> Source:
     """Hear a microphone, by way of the package sounddevice.
 
     Parameters
@@ -290,7 +284,7 @@ def open_microphone(
 
     Returns
     -------
-    context manager of Source
+    Source
         It never ends by itself.
 
     Raises
@@ -300,8 +294,7 @@ def open_microphone(
 
     Examples
     --------
-    >>> with open_microphone(sr=16000) as source:  # doctest: +SKIP
-    ...     next(source.blocks).sound.shape
+    >>> next(open_microphone(sr=16000).blocks).sound.shape  # doctest: +SKIP
     (320,)
     """
     sounddevice = _sounddevice()
@@ -310,29 +303,27 @@ def open_microphone(
         # The default device of many systems claims dozens of channels.
         n_channels = 1 if channel == "mean" else channel + 1
     _check_channel(channel, n_channels)
-    with ExitStack() as opened:
-        try:
-            found = sounddevice.query_devices(device, "input")
-            rate = _recorded_rate(sounddevice, found, n_channels, sr)
-            listener = _Listener(rate)
-            stream = sounddevice.InputStream(
-                samplerate=rate,
-                blocksize=round(_BLOCK_SECONDS * rate),
-                device=found["index"],
-                channels=n_channels,
-                dtype="float32",
-                callback=listener,
-            )
-            opened.enter_context(stream)
-        except (sounddevice.PortAudioError, ValueError) as error:
-            which = "the default one" if device is None else f"device {device}"
-            raise SourceError(
-                f"no microphone to listen to, {which} can't be used ({error}): esa4 watch "
-                "--list-devices shows which there are"
-            ) from None
-        name = found["name"]
-        blocks = _at_rate(listener.blocks(name, channel), rate, sr, limit=1.0)
-        yield Source(name, rate, n_channels, True, blocks)
+    try:
+        found = sounddevice.query_devices(device, "input")
+        recorded = _recorded_rate(sounddevice, found, n_channels, sr)
+        listener = _Listener(found["name"], recorded)
+        stream = sounddevice.InputStream(
+            samplerate=recorded,
+            blocksize=round(_BLOCK_SECONDS * recorded),
+            device=found["index"],
+            channels=n_channels,
+            dtype="float32",
+            callback=listener,
+        )
+        stream.start()
+    except (sounddevice.PortAudioError, ValueError) as error:
+        which = "the default one" if device is None else f"device {device}"
+        raise SourceError(
+            f"no microphone to listen to: {which} can't be used ({error}). esa4 watch "
+            "--list-devices shows which there are"
+        ) from None
+    blocks = _at_rate(listener.blocks(stream, channel), recorded, sr, limit=1.0)
+    return Source(found["name"], recorded, n_channels, True, blocks)
 
 
 def microphones() -> dict[int, str]:
@@ -374,13 +365,27 @@ def _check_channel(channel: int | str, n_channels: int | None = None) -> int | s
     return channel
 
 
+@contextmanager
+def _as_source_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (_RefusedError, _DamagedError) as error:
+        raise SourceError(f"{path}: {error}") from None
+
+
+def _blocks_of_file(path: Path, cut: _Cut) -> Generator[Block, None, None]:
+    with _as_source_errors(path), _open(path) as sound:
+        for block in _resampled(sound, cut):
+            yield Block(block)
+
+
 def _one_channel(frames: np.ndarray, channel: int | str) -> np.ndarray:
     return frames.mean(axis=1) if channel == "mean" else frames[:, channel]
 
 
 def _at_rate(
-    blocks: Iterator[Block], recorded: int, sr: int, limit: float
-) -> Iterator[Block]:
+    blocks: Iterable[Block], recorded: int, sr: int, limit: float
+) -> Generator[Block, None, None]:
     """Resample each stretch of sound between gaps, and cut off what the filter overshoots."""
     if recorded == sr:
         yield from blocks
@@ -552,7 +557,8 @@ def _decode(data: bytes, found: SampleFormat) -> np.ndarray:
 class _Listener:
     """Takes what a sound card sends, in a thread of its own, and counts what is lost."""
 
-    def __init__(self, sr: int) -> None:
+    def __init__(self, name: str, sr: int) -> None:
+        self._name = name
         self._sr = sr
         self._waiting: Queue[tuple[np.ndarray, float]] = Queue(_MOST_WAITING)
         self._lost = 0.0
@@ -574,16 +580,17 @@ class _Listener:
         except Full:
             self._lost += seconds
 
-    def blocks(self, name: str, channel: int | str) -> Iterator[Block]:
-        while True:
-            try:
-                frames, lost = self._waiting.get(timeout=_PATIENCE_SECONDS)
-            except Empty:
-                raise SourceError(
-                    f"{name} has sent nothing for {_PATIENCE_SECONDS:g} s: is it still "
-                    "connected?"
-                ) from None
-            yield Block(_one_channel(frames, channel), lost)
+    def blocks(self, stream: Any, channel: int | str) -> Generator[Block, None, None]:
+        with closing(stream):
+            while True:
+                try:
+                    frames, lost = self._waiting.get(timeout=_PATIENCE_SECONDS)
+                except Empty:
+                    raise SourceError(
+                        f"{self._name} has sent nothing for {_PATIENCE_SECONDS:g} s: is "
+                        "it still connected?"
+                    ) from None
+                yield Block(_one_channel(frames, channel), lost)
 
 
 def _sounddevice() -> ModuleType:
