@@ -60,7 +60,7 @@ _WAV_FORMATS = {
 _LEAST_UNKNOWN = 2**31 - 2**16
 _ENDLESS = 2**63
 # In bytes: a header's chunk that says what the samples are.
-_LONGEST_FORMAT = 40
+_SHORTEST_FORMAT, _LONGEST_FORMAT = 16, 40
 _MOST_CHANNELS = 1024
 
 # In bytes: what a pipe holds.
@@ -248,7 +248,8 @@ def open_stream(
     found, n_bytes = (_check_format(raw), _ENDLESS) if raw else _first_header(pipe)
     channel = _check_channel(channel, found.n_channels)
     blocks = (
-        Block(_one_channel(sound, channel)) for sound in _sounds(pipe, found, n_bytes)
+        Block(_one_channel(_decode(piece, found), channel))
+        for piece in _pieces(pipe, found, n_bytes)
     )
     is_float = found.encoding.startswith("FLOAT")
     return Source(
@@ -427,15 +428,18 @@ class _Pipe:
     def peek(self, n_bytes: int) -> bytes:
         """What comes next, which stays to be read."""
         data = self.exactly(n_bytes)
-        self._waiting = data + self._waiting
+        self.unread(data)
         return data
 
     def skip(self, n_bytes: int) -> None:
         while n_bytes and (piece := self.some(n_bytes)):
             n_bytes -= len(piece)
 
-    def frames(self, frame_bytes: int, n_bytes: int) -> Iterator[bytes]:
-        """All that comes within so many bytes, in whole frames."""
+    def unread(self, data: bytes) -> None:
+        self._waiting = data + self._waiting
+
+    def frames(self, frame_bytes: int, n_bytes: int) -> Generator[bytes, None, bytes]:
+        """All that comes within so many bytes, in whole frames, and what is left over."""
         rest = b""
         while n_bytes and (piece := self.some(n_bytes)):
             n_bytes -= len(piece)
@@ -444,21 +448,24 @@ class _Pipe:
             rest = piece[whole:]
             if whole:
                 yield piece[:whole]
+        return rest
 
 
-def _sounds(pipe: _Pipe, found: SampleFormat, n_bytes: int) -> Iterator[np.ndarray]:
-    """The sound of one WAV, and of those that follow in the same pipe."""
+def _pieces(pipe: _Pipe, found: SampleFormat, n_bytes: int) -> Iterator[bytes]:
+    """The samples of one WAV, and of those that follow in the same pipe."""
     while n_bytes:
-        for piece in pipe.frames(found.frame_bytes, n_bytes):
-            yield _decode(piece, found)
-        n_bytes = _bytes_to_come(pipe, found, n_bytes)
+        rest = yield from pipe.frames(found.frame_bytes, n_bytes)
+        n_bytes = _bytes_to_come(pipe, found, n_bytes, rest)
 
 
-def _bytes_to_come(pipe: _Pipe, found: SampleFormat, n_bytes: int) -> int:
-    """How many bytes of sound follow on those that were promised."""
+def _bytes_to_come(pipe: _Pipe, found: SampleFormat, n_bytes: int, rest: bytes) -> int:
+    """How many bytes of samples follow on those that were promised."""
+    if not pipe.peek(1):
+        return 0
     # After 2 GiB, which may be less than a day, arecord sends another header.
     if n_bytes >= _LEAST_UNKNOWN and pipe.peek(4) != b"RIFF":
-        return _ENDLESS if pipe.peek(1) else 0
+        pipe.unread(rest)
+        return _ENDLESS
     if n_bytes % 2 and pipe.peek(1) == b"\0":
         pipe.skip(1)
     header = _read_header(pipe, found)
@@ -499,6 +506,8 @@ def _read_header(
         body = pipe.exactly(min(n_bytes, _LONGEST_FORMAT))
         pipe.skip(n_bytes + n_bytes % 2 - len(body))
         if kind == b"fmt ":
+            if len(body) < _SHORTEST_FORMAT:
+                return None
             found = _parse_format(body)
     return None
 

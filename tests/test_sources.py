@@ -1,0 +1,377 @@
+"""Sound comes in as it was sent, however it is cut on its way."""
+
+from __future__ import annotations
+
+import builtins
+import struct
+import sys
+from io import BytesIO
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import soundfile
+
+from esa4_helpers import read_recordings, sources
+from esa4_helpers.sources import (
+    Block,
+    SampleFormat,
+    Source,
+    SourceError,
+    microphones,
+    open_file,
+    open_microphone,
+    open_stream,
+)
+
+SR = 8000
+ENDLESS = 2**31
+RNG = np.random.default_rng(0)
+STEREO = RNG.uniform(-0.9, 0.9, (1000, 2))
+
+
+class Dribble(BytesIO):
+    """A pipe that gives a few bytes at a time, never a whole number of samples."""
+
+    def read1(self, n_bytes: int = -1) -> bytes:
+        return super().read1(min(n_bytes, 7))
+
+
+def wav(sound: np.ndarray = STEREO, sr: int = SR, **kind: str) -> bytes:
+    file = BytesIO()
+    soundfile.write(file, sound, sr, **({"format": "WAV", "subtype": "PCM_16"} | kind))
+    return file.getvalue()
+
+
+def with_length(data: bytes, n_bytes: int) -> bytes:
+    """A WAV whose header promises so many bytes of sound."""
+    at = data.index(b"data") + 4
+    return data[:at] + struct.pack("<I", n_bytes) + data[at + 4 :]
+
+
+def raw(sound: np.ndarray, subtype: str, endian: str = "LITTLE") -> bytes:
+    file = BytesIO()
+    soundfile.write(file, sound, SR, format="RAW", subtype=subtype, endian=endian)
+    return file.getvalue()
+
+
+def all_of(source: Source) -> np.ndarray:
+    return np.concatenate([block.sound for block in source.blocks])
+
+
+def heard(data: bytes, channel: int | str = 0, kind: SampleFormat | None = None):
+    return all_of(open_stream(Dribble(data), SR, channel, kind))
+
+
+def as_read(data: bytes, channel: int = 0) -> np.ndarray:
+    sound, _ = soundfile.read(BytesIO(data), dtype="float32", always_2d=True)
+    return sound[:, channel]
+
+
+class TestWav:
+    @pytest.mark.parametrize("format", ["WAV", "WAVEX"])
+    @pytest.mark.parametrize(
+        "subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"]
+    )
+    def test_samples_are_those_that_soundfile_reads(self, format, subtype):
+        data = wav(format=format, subtype=subtype)
+        np.testing.assert_array_equal(heard(data, 1), as_read(data, 1))
+
+    @pytest.mark.parametrize("promised", [0, 2**31 - 36, ENDLESS, 2**32 - 1])
+    def test_a_length_that_the_recorder_could_not_know_does_not_count(self, promised):
+        data = wav()
+        assert len(heard(with_length(data, promised))) == len(STEREO)
+
+    def test_what_follows_on_the_sound_is_not_heard(self):
+        data = wav() + b"LIST" + struct.pack("<I", 5000) + b"\1" * 5000
+        np.testing.assert_array_equal(heard(data), as_read(wav()))
+
+    def test_several_follow_each_other(self):
+        odd = wav(STEREO[:501, 0], subtype="PCM_U8")
+        one = as_read(odd)
+        np.testing.assert_array_equal(heard(3 * odd), np.tile(one, 3))
+
+    def test_a_recorder_that_begins_anew_after_its_longest_file_is_followed(
+        self, monkeypatch
+    ):
+        # What arecord does after 2 GiB, even within a frame.
+        monkeypatch.setattr(sources, "_LEAST_UNKNOWN", 100)
+        data = wav(subtype="PCM_24")
+        start = data.index(b"data") + 8
+        first = with_length(data, 602)[: start + 602]
+        found = heard(first + with_length(data, 602)[:start] + data[start:])
+        whole = as_read(data)
+        np.testing.assert_array_equal(found, [*whole[:100], *whole])
+
+    def test_the_end_may_come_within_a_sample(self):
+        data = with_length(wav(), ENDLESS)
+        np.testing.assert_array_equal(heard(data[:-3]), as_read(wav())[:-1])
+
+    @pytest.mark.parametrize(
+        ("data", "message"),
+        [
+            (b"", "ended before any sound came"),
+            (wav(format="FLAC"), r"begins with b'fLaC.*arecord -t wav.*--raw"),
+            (wav()[:20], "ended within its header"),
+            (wav()[:40], "ended within its header"),
+            (wav(subtype="IMA_ADPCM"), "format 17.*16-bit samples"),
+            (wav(sr=100), "claims to be 100 Hz"),
+        ],
+    )
+    def test_what_is_no_sound_is_refused(self, data, message):
+        with pytest.raises(SourceError, match=message):
+            open_stream(BytesIO(data), SR)
+
+    def test_channels_that_are_not_there_are_refused(self):
+        with pytest.raises(SourceError, match="no channel 2: there are 2"):
+            open_stream(BytesIO(wav()), SR, channel=2)
+
+    def test_another_rate_in_between_is_no_sound_to_go_on_with(self):
+        data = wav() + wav(sr=44100)
+        with pytest.raises(SourceError, match="changes from 8000 Hz.* to 44100 Hz"):
+            heard(data)
+
+
+class TestRaw:
+    @pytest.mark.parametrize(
+        ("encoding", "subtype", "endian"),
+        [
+            ("U8", "PCM_U8", "LITTLE"),
+            ("S8", "PCM_S8", "LITTLE"),
+            ("S16_LE", "PCM_16", "LITTLE"),
+            ("S16_BE", "PCM_16", "BIG"),
+            ("S24_3LE", "PCM_24", "LITTLE"),
+            ("S32_LE", "PCM_32", "LITTLE"),
+            ("S32_BE", "PCM_32", "BIG"),
+            ("FLOAT_LE", "FLOAT", "LITTLE"),
+            ("FLOAT_BE", "FLOAT", "BIG"),
+            ("FLOAT64_LE", "DOUBLE", "LITTLE"),
+            ("FLOAT64_BE", "DOUBLE", "BIG"),
+        ],
+    )
+    def test_samples_are_those_that_were_sent(self, encoding, subtype, endian):
+        data = raw(STEREO, subtype, endian)
+        found = heard(data, 1, SampleFormat(SR, encoding, 2))
+        np.testing.assert_allclose(found, STEREO[:, 1], atol=0.01)
+        assert np.abs(found - STEREO[:, 1]).max() < (0.01 if "8" in encoding else 4e-5)
+
+    def test_24_bits_in_the_lower_part_of_32(self):
+        samples = np.array([-(2**23), -1, 0, 2**22], "<i4")
+        # Whatever the fourth byte is.
+        for data in (samples.tobytes(), (samples & 0xFFFFFF).astype("<i4").tobytes()):
+            found = heard(data, kind=SampleFormat(SR, "S24_LE", 1))
+            assert found.tolist() == [-1.0, -(2.0**-23), 0.0, 0.5]
+
+    def test_unknown_formats_are_named(self):
+        with pytest.raises(SourceError, match="no sample format 'S20_LE'.*S16_LE"):
+            open_stream(BytesIO(b"abcd"), SR, raw=SampleFormat(SR, "S20_LE", 1))
+
+
+class TestRate:
+    @pytest.mark.parametrize("channel", ["mean", 1])
+    @pytest.mark.parametrize("recorded", [SR, 11025])
+    def test_stream_and_file_sound_like_the_clips(self, tmp_path, recorded, channel):
+        # Full scale, so that the filter overshoots.
+        sound = np.sign(RNG.standard_normal((5 * recorded, 2)))
+        data = wav(sound, recorded)
+        file = tmp_path / "fan.wav"
+        file.write_bytes(data)
+        clip = read_recordings(file, 4.9, sr=SR, channel=channel).audio[0]
+        for source in (
+            open_stream(Dribble(data), SR, channel),
+            open_file(file, SR, channel),
+        ):
+            assert (source.sr, source.n_channels) == (recorded, 2)
+            found = all_of(source)
+            assert len(found) == 5 * SR
+            np.testing.assert_array_equal(found[: len(clip)], clip)
+
+    def test_sound_before_a_gap_and_after_it_is_resampled_by_itself(self):
+        tone = np.sin(np.arange(1000) / 3).astype(np.float32)
+        blocks = [Block(tone), Block(tone, lost=2.0)]
+        found = list(sources._at_rate(iter(blocks), 2 * SR, SR, limit=1.0))
+        gap = [block.lost for block in found].index(2.0)
+        pieces = [
+            [block.sound for block in part] for part in (found[:gap], found[gap:])
+        ]
+        before, after = map(np.concatenate, pieces)
+        assert len(before) == 500
+        np.testing.assert_array_equal(before, after)
+
+
+class TestFile:
+    def test_of_a_damaged_one_comes_what_can_be_read(self, tmp_path):
+        file = tmp_path / "cut off.wav"
+        file.write_bytes(wav()[:2000])
+        blocks = open_file(file, SR, 0).blocks
+        assert len(next(blocks).sound) == 489
+        with pytest.raises(SourceError, match="cut off.wav: damaged: .* up to 0.061"):
+            next(blocks)
+
+    @pytest.mark.parametrize(
+        ("name", "data", "message"),
+        [
+            ("fan.wav", None, "fan.wav: there is no such file"),
+            ("fan.wav", b"", "fan.wav: empty"),
+            ("fan.wav", b"RIFF or not", "fan.wav: damaged, or no sound"),
+            ("fan.m4a", b"any", "fan.m4a: .*convert it"),
+        ],
+    )
+    def test_others_are_refused_at_once(self, tmp_path: Path, name, data, message):
+        if data is not None:
+            (tmp_path / name).write_bytes(data)
+        with pytest.raises(SourceError, match=message):
+            open_file(tmp_path / name, SR)
+
+
+class FakeCard:
+    """Stands in for sounddevice: a card with two inputs, which takes some rates only."""
+
+    class PortAudioError(Exception):
+        pass
+
+    DEVICES = (
+        {
+            "index": 0,
+            "name": "speaker",
+            "max_input_channels": 0,
+            "default_samplerate": 1.0,
+        },
+        {
+            "index": 1,
+            "name": "USB",
+            "max_input_channels": 2,
+            "default_samplerate": 16000.0,
+        },
+    )
+
+    def __init__(self, rates: tuple[int, ...] = (SR,)) -> None:
+        self._rates = rates
+        self.is_open = False
+
+    def query_devices(self, device: object = None, kind: str | None = None):
+        if kind is None:
+            return self.DEVICES
+        if device not in (None, 1, "USB"):
+            raise ValueError(f"No input device matching {device!r}")
+        return self.DEVICES[1]
+
+    def check_input_settings(self, device: int, *, samplerate: int, **_: object):
+        if samplerate not in self._rates:
+            raise self.PortAudioError("Invalid sample rate")
+
+    def InputStream(self, *, callback, channels: int, **settings: object):
+        self.settings, self.channels, self.callback = settings, channels, callback
+        return self
+
+    def start(self) -> None:
+        self.is_open = True
+
+    def close(self) -> None:
+        self.is_open = False
+
+    def send(self, value: float, overflow: bool = False) -> None:
+        """Call back with a block of 20 ms of which the second channel is zero."""
+        frames = np.zeros((self.settings["blocksize"], self.channels), np.float32)
+        frames[:, 0] = value
+        status = SimpleNamespace(input_overflow=overflow)
+        self.callback(frames, len(frames), None, status)
+        # The card takes its memory back.
+        frames[:] = np.nan
+
+
+@pytest.fixture
+def card(monkeypatch) -> FakeCard:
+    card = FakeCard()
+    monkeypatch.setitem(sys.modules, "sounddevice", card)
+    return card
+
+
+@pytest.fixture
+def clock(monkeypatch) -> SimpleNamespace:
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(sources, "monotonic", lambda: clock.now)
+    return clock
+
+
+class TestMicrophone:
+    def test_one_channel_comes_in_blocks_until_it_is_closed(self, card):
+        source = open_microphone(SR, "USB", "mean", n_channels=2)
+        assert (source.name, source.sr, source.n_channels) == ("USB", SR, 2)
+        card.send(0.5)
+        card.send(0.25)
+        first, second = next(source.blocks), next(source.blocks)
+        assert card.is_open
+        np.testing.assert_array_equal(first.sound, np.full(160, 0.25))
+        np.testing.assert_array_equal(second.sound, np.full(160, 0.125))
+        assert first.lost == second.lost == 0
+        source.blocks.close()
+        assert not card.is_open
+
+    def test_only_as_many_channels_are_recorded_as_are_needed(self, card):
+        for channel, n_channels in (("mean", 1), (0, 1), (1, 2)):
+            open_microphone(SR, channel=channel)
+            assert card.channels == n_channels
+
+    def test_a_card_that_has_another_rate_records_at_its_own(self, card):
+        card._rates = ()
+        source = open_microphone(SR)
+        assert source.sr == card.settings["samplerate"] == 16000
+        for _ in range(50):
+            card.send(0.5)
+        sound = np.concatenate([next(source.blocks).sound for _ in range(50)])
+        assert 0.9 * SR < len(sound) <= SR
+        np.testing.assert_allclose(sound[200:-200], 0.5, atol=1e-3)
+
+    def test_what_an_overflow_loses_is_told_by_the_clock(self, card, clock):
+        source = open_microphone(SR)
+        for late, overflow in ((0, False), (0.005, False), (3, True), (0, False)):
+            clock.now += 0.02 + late
+            card.send(0.5, overflow)
+        lost = [next(source.blocks).lost for _ in range(4)]
+        np.testing.assert_allclose(lost, [0, 0, 3.005, 0])
+
+    def test_what_a_busy_computer_can_not_take_is_counted_too(self, card, monkeypatch):
+        monkeypatch.setattr(sources, "_MOST_WAITING", 2)
+        source = open_microphone(SR)
+        for _ in range(5):
+            card.send(0.5)
+        assert [next(source.blocks).lost for _ in range(2)] == [0, 0]
+        card.send(0.5)
+        assert next(source.blocks).lost == pytest.approx(0.06)
+
+    def test_one_that_falls_silent_is_reported(self, card, monkeypatch):
+        monkeypatch.setattr(sources, "_PATIENCE_SECONDS", 0.01)
+        with pytest.raises(SourceError, match="USB has sent nothing for 0.01 s"):
+            next(open_microphone(SR).blocks)
+        assert not card.is_open
+
+    def test_one_that_is_not_there_is_named(self, card):
+        with pytest.raises(SourceError, match=r"device 7 .*No input.*--list-devices"):
+            open_microphone(SR, 7)
+
+    def test_those_that_record_are_listed(self, card):
+        assert microphones() == {1: "USB (2 channels, 16000 Hz)"}
+
+    @pytest.mark.parametrize(
+        ("error", "message"),
+        [
+            (ImportError(), r"pip install 'esa4-helpers\[microphone\]'.*arecord"),
+            (
+                OSError("PortAudio library not found"),
+                "PortAudio library.*libportaudio2",
+            ),
+        ],
+    )
+    def test_what_is_to_be_installed_is_said(self, monkeypatch, error, message):
+        usual = builtins.__import__
+
+        def without(name, *arguments, **settings):
+            if name == "sounddevice":
+                raise error
+            return usual(name, *arguments, **settings)
+
+        monkeypatch.setattr(builtins, "__import__", without)
+        with pytest.raises(SourceError, match=message):
+            open_microphone(SR)
