@@ -17,11 +17,12 @@ from .detectors import detectors
 from .download import download
 from .fit import fit
 from .score import score
+from .watch import watch
 
 
 @click.group(
     cls=_shared.Commands,
-    commands=[check, detectors, download, fit, score],
+    commands=[check, detectors, download, fit, score, watch],
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="esa4-helpers")

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -47,6 +48,12 @@ def _list_devices(context: click.Context, _: click.Parameter, asked: bool) -> No
         context.exit()
 
 
+def _channel(_: click.Context, __: click.Parameter, text: str) -> int | str:
+    if text != "mean" and not text.isdecimal():
+        raise click.BadParameter(f"{text!r} is neither a number nor mean.")
+    return text if text == "mean" else int(text)
+
+
 @click.command()
 @click.argument("machine", metavar="MACHINE")
 @click.argument("source", metavar="[FILE|-]", required=False)
@@ -63,6 +70,7 @@ def _list_devices(context: click.Context, _: click.Parameter, asked: bool) -> No
     "--channel",
     default="mean",
     metavar="N",
+    callback=_channel,
     help="Which channel, counted from 0. By default the mean of all.",
 )
 @click.option(
@@ -142,7 +150,7 @@ def watch(
     machine: str,
     source: str | None,
     device: str | None,
-    channel: str,
+    channel: int | str,
     channels: int | None,
     raw: bool,
     rate: int | None,
@@ -177,6 +185,8 @@ def watch(
         raise click.UsageError("--raw takes standard input (-), and its --rate.")
     if not raw and (rate or encoding):
         raise click.UsageError("--rate and --format are for --raw sound.")
+    if k_of_n[0] > k_of_n[1]:
+        raise click.UsageError("--of K N: K must be at most N.")
     detector = _shared.load(machine)
     scorer = StreamScorer(
         detector,
@@ -190,7 +200,7 @@ def watch(
     raw_format = (
         SampleFormat(rate, encoding or "S16_LE", channels or 1) if raw else None
     )
-    heard = _open(source, scorer.sr, device, _channel(channel), channels, raw_format)
+    heard = _open(source, scorer.sr, device, channel, channels, raw_format)
     watcher = _Watcher(
         scorer,
         heard,
@@ -222,14 +232,6 @@ def watch(
         click.get_current_context().exit(_shared.EXIT_FOUND)
 
 
-def _channel(text: str) -> int | str:
-    if text != "mean" and not text.isdecimal():
-        raise click.BadParameter(
-            f"{text!r} is neither a number nor mean.", param_hint="--channel"
-        )
-    return text if text == "mean" else int(text)
-
-
 def _open(
     source: str | None,
     sr: float,
@@ -243,10 +245,9 @@ def _open(
         return open_microphone(sr, number, channel, n_channels)
     if source != "-":
         return open_file(source, sr, channel)
-    stdin = click.get_binary_stream("stdin")
-    if stdin.isatty():
+    if sys.stdin is None or sys.stdin.isatty():
         raise click.UsageError("Nothing is sent to standard input (-).")
-    return open_stream(stdin, sr, channel, raw)
+    return open_stream(sys.stdin.buffer, sr, channel, raw)
 
 
 def _open_log(file: Path) -> BinaryIO:
@@ -261,7 +262,7 @@ def _open_log(file: Path) -> BinaryIO:
 
 
 def _introduction(
-    heard: Source, scorer: StreamScorer, clip_seconds: float, channel: str
+    heard: Source, scorer: StreamScorer, clip_seconds: float, channel: int | str
 ) -> str:
     several = (
         f", {heard.n_channels} channels ({channel})" if heard.n_channels > 1 else ""

@@ -1,0 +1,409 @@
+"""What `esa4 watch` hears, writes, and leaves behind when it ends."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import signal
+import subprocess
+import sys
+import tracemalloc
+from datetime import datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+import soundfile
+
+from esa4_helpers import StreamScorer, make_detector, read_recordings, save_detector
+from esa4_helpers.alarms import judge_clips, own_threshold
+from esa4_helpers.cli._alarm_clips import AlarmClips
+from esa4_helpers.sources import Block, Source, SourceError
+
+# The command has the module's name, and hides it.
+watch = importlib.import_module("esa4_helpers.cli.watch")
+
+SR = 8000
+SIZE = 2400
+SECONDS = SIZE / SR
+RNG = np.random.default_rng(0)
+TONE = 0.05 * np.sin(0.9 * np.arange(SIZE))
+
+
+def normal(n_windows: int) -> np.ndarray:
+    return 0.01 * RNG.standard_normal((n_windows, SIZE))
+
+
+DETECTOR = make_detector("gmm", sr=SR, false_alarm_rate=0.01)
+# Twelve windows: two with a fault, then one of silence, all else as in training.
+SOUND = normal(12)
+SOUND[[4, 5]] += TONE
+SOUND[8] = 0
+
+
+def wav(sound: np.ndarray, sr: int = SR, subtype: str = "PCM_16") -> bytes:
+    file = BytesIO()
+    soundfile.write(file, sound, sr, format="WAV", subtype=subtype)
+    return file.getvalue()
+
+
+def events(result) -> list[dict]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """The detector, and the sound as a file."""
+    folder = tmp_path_factory.mktemp("watch")
+    save_detector(DETECTOR.fit(normal(200)), folder / "machine.esa4")
+    (folder / "fan 1.wav").write_bytes(wav(SOUND.ravel()))
+    return folder
+
+
+@pytest.fixture
+def listen(esa4, folder, monkeypatch):
+    """Run the command in that folder."""
+    monkeypatch.chdir(folder)
+
+    def run(*arguments: object, **settings: object):
+        return esa4("watch", "machine.esa4", *arguments, **settings)
+
+    return run
+
+
+class TestLines:
+    def test_a_file_gives_what_the_batch_gives(self, listen, folder):
+        result = listen("fan 1.wav", "--hop", 0.1)
+        clips = read_recordings(
+            folder / "fan 1.wav", SECONDS, 0.1, SR, keep_silent=True
+        )
+        found = events(result)
+        assert result.exit_code == 0
+        assert len(found) == len(clips) == 34
+        for event, start, verdict in zip(
+            found, clips.starts, judge_clips(DETECTOR, clips.audio), strict=True
+        ):
+            assert list(event) == ["time", "start", "end", "score", "alarm", "sensor"]
+            assert event["time"] == pytest.approx(start)
+            assert event["end"] == pytest.approx(start + SECONDS)
+            assert (event["alarm"], event["sensor"]) == verdict[1:]
+            if event["score"] is None:
+                assert event["sensor"] == "silence"
+            else:
+                assert event["score"] == pytest.approx(verdict.score, rel=1e-6)
+            assert event["start"] is None
+
+    def test_standard_input_gives_the_same_by_the_clock(self, listen):
+        filed, piped = listen("fan 1.wav"), listen("-", input=wav(SOUND.ravel()))
+        found = events(piped)
+        starts = [datetime.fromisoformat(event["start"]) for event in found]
+        now = datetime.now(starts[0].tzinfo)
+        assert timedelta(0) < now - starts[0] < timedelta(minutes=1)
+        assert starts[7] - starts[0] == pytest.approx(
+            timedelta(seconds=7 * SECONDS), abs=timedelta(milliseconds=2)
+        )
+        assert [event | {"start": None} for event in found] == events(filed)
+
+    def test_only_alarms_and_changes_of_the_sensor(self, listen):
+        all_of, some = events(listen("fan 1.wav")), listen("fan 1.wav", "--only-alarms")
+        assert events(some) == [all_of[i] for i in (4, 5, 8, 9)]
+
+    def test_another_rate_and_channels_are_told_once(self, listen):
+        sound = np.stack([np.zeros(12 * SIZE), SOUND.ravel()], axis=1)
+        data = wav(sound.repeat(2, axis=0), 2 * SR)
+        result = listen("-", "--channel", 1, input=data)
+        assert len(events(result)) == 12
+        first, last = result.stderr.splitlines()
+        assert "standard input: 16000 Hz, 2 channels (1), resampled to 8000 Hz" in first
+        assert last.startswith("12 window(s), ")
+        assert listen("-", "--channel", 1, "-q", input=data).stderr == ""
+
+    def test_raw_samples(self, listen):
+        samples = (32768 * SOUND.ravel()).astype(">i2").tobytes()
+        kind = ("--raw", "--rate", SR, "--format", "S16_BE")
+        found = events(listen("-", *kind, input=samples + b"\0"))
+        assert [event["alarm"] for event in found] == [i in (4, 5) for i in range(12)]
+
+    def test_k_of_n_hold_off_and_threshold(self, listen):
+        def alarms(*options: object) -> list[int]:
+            found = events(listen("fan 1.wav", *options))
+            return [i for i, event in enumerate(found) if event["alarm"]]
+
+        assert alarms("--of", 2, 3) == [5, 6]
+        assert alarms("--hold-off", 0.5) == [4]
+        assert alarms("--threshold", 1e9) == []
+
+    @pytest.mark.parametrize("gain_db", [-3, 3])
+    def test_a_change_of_gain_is_the_sensors(self, listen, gain_db):
+        sound = normal(40) * 10 ** (np.repeat([0, gain_db], 20) / 20)[:, np.newaxis]
+        found = events(listen("-", input=wav(sound.ravel(), subtype="PCM_24")))
+        assert sum(event["alarm"] for event in found) <= 2
+        assert [event["sensor"] for event in found[20:]].count("level") >= 18
+        assert all(event["sensor"] is None for event in found[:20])
+
+    def test_the_default_is_a_microphone(self, listen, monkeypatch):
+        asked = []
+
+        def microphone(*arguments: object) -> Source:
+            asked.append(arguments)
+            blocks = (
+                Block(SOUND[i].astype("f4"), lost=10.0 * (i == 1)) for i in (0, 1)
+            )
+            return Source("USB", SR, 1, True, blocks)
+
+        monkeypatch.setattr(watch, "open_microphone", microphone)
+        result = listen("--device", "2", "--channels", 4)
+        assert asked == [(SR, 2, "mean", 4)]
+        assert [event["time"] for event in events(result)] == [0, SECONDS + 10]
+        assert result.stderr.splitlines()[-1].endswith("; 10 s of sound lost")
+        listen("--device", "USB")
+        assert asked[1] == (SR, "USB", "mean", None)
+
+    def test_microphones_are_listed_without_a_detector(self, esa4, monkeypatch):
+        monkeypatch.setattr(watch, "microphones", lambda: {3: "USB (1 channel)"})
+        result = esa4("watch", "--list-devices")
+        assert (result.exit_code, result.stdout) == (0, "  3 USB (1 channel)\n")
+        monkeypatch.setattr(watch, "microphones", dict)
+        assert "no microphone" in esa4("watch", "--list-devices").stderr
+
+
+class TestLog:
+    def test_it_holds_the_lines_and_mends_one_that_was_cut(self, listen, tmp_path):
+        log = tmp_path / "log.jsonl"
+        printed = listen("fan 1.wav", "--log", log).stdout
+        assert log.read_text() == printed
+        log.write_text(printed[:-20])
+        listen("fan 1.wav", "--log", log)
+        assert log.read_text() == f"{printed[:-20]}\n{printed}"
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full disk")
+    def test_a_full_disk_is_said(self, listen):
+        result = listen("fan 1.wav", "--log", "/dev/full")
+        assert result.exit_code == 1
+        assert "No space left" in result.stderr
+
+
+class TestClips:
+    def test_they_hold_the_sound_around_the_alarm(self, listen, tmp_path):
+        listen("fan 1.wav", "--hold-off", 1, "--clips", tmp_path / "a", "--around", 0.5)
+        (file,) = (tmp_path / "a").iterdir()
+        assert file.name == "alarm_fan 1_000001.200s.flac"
+        sound, sr = soundfile.read(file)
+        assert sr == SR
+        np.testing.assert_allclose(
+            sound, SOUND.ravel()[5600 : 4 * SIZE + SIZE + 4000], atol=2**-15
+        )
+
+    def test_they_end_with_the_stream_and_are_named_by_the_clock(
+        self, listen, tmp_path
+    ):
+        result = listen(
+            *("-", "--hold-off", 1, "--clips", tmp_path), input=wav(SOUND.ravel())
+        )
+        (file,) = tmp_path.iterdir()
+        start = events(result)[4]["start"]
+        digits = "".join(filter(str.isdecimal, start))
+        assert file.name == f"alarm_{digits[:8]}T{digits[8:]}Z.flac"
+        assert soundfile.info(file).frames == SOUND.size
+
+    def test_only_the_newest_are_kept_and_nothing_else_is_touched(
+        self, listen, tmp_path
+    ):
+        others = {tmp_path / "alarm_bearing.flac", tmp_path / "notes.txt"}
+        for other in others:
+            other.touch()
+        for _ in range(2):
+            listen(
+                *("fan 1.wav", "--threshold", -1e9, "--clips", tmp_path, "--keep", 3)
+            )
+            left = {file.name for file in {*tmp_path.iterdir()} - others}
+            times = ("000002.700s", "000003.000s", "000003.300s")
+            assert left == {f"alarm_fan 1_{time}.flac" for time in times}
+        assert all(other.exists() for other in others)
+
+    def test_one_that_can_not_be_kept_ends_nothing(self, listen, tmp_path, monkeypatch):
+        def full(*_: object) -> None:
+            raise OSError("No space left")
+
+        monkeypatch.setattr(Path, "write_bytes", full)
+        result = listen("fan 1.wav", "--clips", tmp_path)
+        assert (result.exit_code, len(events(result))) == (0, 12)
+        assert "can't be kept: No space left" in result.stderr
+        assert [*tmp_path.iterdir()] == []
+
+    def test_what_was_lost_is_silent_in_them(self, tmp_path):
+        clips = AlarmClips(tmp_path, 10, window_seconds=1.0, around=1.0, n_kept=9)
+        scorer = StreamScorer(Mean(), sr=10, clip_seconds=1.0)
+        for lost in (0.0, 0.5):
+            block = Block(np.full(10, 0.5, np.float32), lost)
+            scorer.skip(lost)
+            clips.hear(block)
+            for event in scorer.push(block.sound):
+                clips.want(event, f"{event.time}")
+        clips.write(is_over=True)
+        sound, _ = soundfile.read(tmp_path / "alarm_1.5.flac")
+        np.testing.assert_array_equal(
+            sound, 0.5 * np.repeat([1, 0, 1], (5, 5, 10))[-20:]
+        )
+
+
+class Mean:
+    """A stand-in whose anomaly score is the mean of the clip."""
+
+    offset_ = -0.2
+
+    def score_samples(self, X: np.ndarray) -> np.ndarray:
+        return -X.mean(axis=1)
+
+
+def test_memory_stays_the_same_however_long_it_listens(tmp_path, monkeypatch):
+    monkeypatch.setattr(click, "echo", lambda line: None)
+    monkeypatch.setattr(AlarmClips, "_save", lambda *_: None)
+    scorer = StreamScorer(Mean(), sr=1000, clip_seconds=1.0)
+    source = Source("test", 1000, 1, True, iter(()))
+    clips = AlarmClips(tmp_path, 1000, 1.0, around=2.0, n_kept=5)
+    watcher = watch._Watcher(scorer, source, None, clips, only_alarms=False)
+    rng, used = np.random.default_rng(0), []
+    tracemalloc.start()
+    for _ in range(4):
+        for _ in range(1000):
+            watcher.hear(Block(rng.uniform(0, 1, 20).astype("f4")))
+        used.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert watcher.n_alarms == watcher.n_windows == 80
+    assert used[-1] - used[0] < 5000
+
+
+class TestEnd:
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    @pytest.mark.parametrize("n_windows", [0, 3])
+    def test_signals_end_it_cleanly(self, listen, tmp_path, number, n_windows):
+        class Waiting(BytesIO):
+            def read1(self, n_bytes: int = -1) -> bytes:
+                data = super().read1(n_bytes)
+                if not data:
+                    signal.raise_signal(number)
+                return data
+
+        before = signal.getsignal(number)
+        start = wav(np.vstack([normal(3), normal(12)[: 12 * n_windows]]).ravel())
+        data = start[: len(start) - 12 * 2 * SIZE] if n_windows else start[:100]
+        result = listen("-", input=Waiting(data))
+        assert result.exit_code == 0
+        assert len(events(result)) == n_windows
+        assert result.stderr.splitlines()[-1].startswith(f"{n_windows} window(s)")
+        assert signal.getsignal(number) == before
+
+    def test_a_signal_lets_a_file_be_read_to_the_end_of_the_block(
+        self, listen, monkeypatch
+    ):
+        blocks = (Block(row.astype("f4")) for row in SOUND)
+
+        def interrupted():
+            yield next(blocks)
+            signal.raise_signal(signal.SIGINT)
+            yield next(blocks)
+            raise AssertionError("the next block was asked for")
+
+        source = Source("fan", SR, 1, False, interrupted())
+        monkeypatch.setattr(watch, "open_file", lambda *_: source)
+        result = listen("fan 1.wav")
+        assert (result.exit_code, len(events(result))) == (0, 2)
+
+    def test_a_reader_that_goes_away_is_no_matter(self, listen, monkeypatch):
+        def closed(*_: object, **__: object) -> None:
+            raise BrokenPipeError
+
+        monkeypatch.setattr(click, "echo", closed)
+        result = listen("fan 1.wav", "-q")
+        assert (result.exit_code, result.output) == (0, "")
+
+    def test_strict_tells_of_an_alarm(self, listen):
+        assert listen("fan 1.wav", "--strict").exit_code == 4
+        assert listen("fan 1.wav", "--strict", "--threshold", 1e9).exit_code == 0
+
+    @pytest.mark.parametrize("n_windows", [0, 1])
+    def test_a_microphone_that_is_unplugged_is_an_error(
+        self, listen, monkeypatch, n_windows
+    ):
+        def unplugged():
+            yield Block(
+                SOUND[: n_windows or 1].astype("f4").ravel()[: 2400 * n_windows]
+            )
+            raise SourceError("USB has sent nothing")
+
+        source = Source("USB", SR, 1, True, unplugged())
+        monkeypatch.setattr(watch, "open_microphone", lambda *_: source)
+        result = listen("-q")
+        assert (result.exit_code, len(events(result))) == (1, n_windows)
+        assert result.stderr == "Error: USB has sent nothing\n"
+
+    def test_of_a_damaged_file_no_window_is_lost(self, listen, tmp_path):
+        file = tmp_path / "cut.wav"
+        file.write_bytes(wav(SOUND.ravel())[: 2 * 5 * SIZE + 100])
+        result = listen(file, "-q")
+        assert (result.exit_code, len(events(result))) == (0, 5)
+        assert result.stderr.count("cut.wav: damaged: it can be read up to 1.5") == 1
+
+    def test_killing_it_loses_no_line(self, folder, tmp_path):
+        log = tmp_path / "log.jsonl"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "esa4_helpers", "watch"]
+            + [folder / "machine.esa4", "-", "--log", log, "-q"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        with process:
+            # Four windows and a half; the next never comes.
+            process.stdin.write(wav(SOUND.ravel())[: 9 * SIZE + 44])
+            process.stdin.flush()
+            lines = [process.stdout.readline() for _ in range(4)]
+            process.kill()
+            assert process.stdout.read() == b""
+        assert log.read_bytes() == b"".join(lines)
+        assert [json.loads(line)["time"] for line in lines] == [
+            pytest.approx(i * SECONDS) for i in range(4)
+        ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "Missing argument 'MACHINE'"),
+        (("m", "fan.wav", "--device", "1"), "--device is for a microphone"),
+        (("m", "fan.wav", "--raw", "--rate", "8000"), "--raw takes standard input"),
+        (("m", "-", "--raw"), "--raw takes standard input (-), and its --rate"),
+        (("m", "-", "--rate", "8000"), "--rate and --format are for --raw"),
+        (("m", "-", "--channel", "left"), "'left' is neither a number nor mean"),
+        (("m", "-", "--of", "3", "2"), "K must be at most N"),
+    ],
+)
+def test_usage_that_means_nothing_is_refused(esa4, arguments, message):
+    result = esa4("watch", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "data", "message"),
+    [
+        (("nowhere.wav",), None, "nowhere.wav: there is no such file"),
+        (("-",), b"", "ended before any sound came"),
+        (("-",), wav(SOUND[0, :1200]), "ended after 0.15 s, and a window takes 0.3 s"),
+        (("-",), wav(9 * SOUND.ravel(), subtype="FLOAT")[:100], "a window takes"),
+        (("fan 1.wav", "--channel", 1), None, "no channel 1"),
+        (("fan 1.wav", "--hop", 0), None, "hop_seconds must be at least one sample"),
+        (("fan 1.wav", "--log", "nowhere/log"), None, "nowhere/log"),
+    ],
+)
+def test_what_can_not_be_heard_takes_one_line(listen, arguments, data, message):
+    result = listen(*arguments, "-q", input=data)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_the_threshold_is_the_detectors_own(listen):
+    assert f"alarms above {own_threshold(DETECTOR):.4g}" in listen("fan 1.wav").stderr
