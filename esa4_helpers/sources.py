@@ -87,6 +87,9 @@ class Block(NamedTuple):
         float32.
     lost : float
         How much sound was lost just before it, in s.
+    recorded : array of shape (n_frames, n_channels), optional
+        What it was made of, if it was resampled or mixed as it was heard. There, clipping
+        and dropouts can still be seen.
 
     Examples
     --------
@@ -96,6 +99,7 @@ class Block(NamedTuple):
 
     sound: np.ndarray
     lost: float = 0.0
+    recorded: np.ndarray | None = None
 
 
 class SampleFormat(NamedTuple):
@@ -248,7 +252,7 @@ def open_stream(
     found, n_bytes = (_check_format(raw), _ENDLESS) if raw else _first_header(pipe)
     channel = _check_channel(channel, found.n_channels)
     blocks = (
-        Block(_one_channel(_decode(piece, found), channel))
+        _mixed(_decode(piece, found), channel)
         for piece in _pieces(pipe, found, n_bytes)
     )
     is_float = found.encoding.startswith("FLOAT")
@@ -380,8 +384,10 @@ def _blocks_of_file(path: Path, cut: _Cut) -> Generator[Block, None, None]:
             yield Block(block)
 
 
-def _one_channel(frames: np.ndarray, channel: int | str) -> np.ndarray:
-    return frames.mean(axis=1) if channel == "mean" else frames[:, channel]
+def _mixed(frames: np.ndarray, channel: int | str, lost: float = 0.0) -> Block:
+    if channel != "mean":
+        frames = frames[:, [channel]]
+    return Block(frames.mean(axis=1), lost, frames)
 
 
 def _at_rate(
@@ -396,11 +402,11 @@ def _at_rate(
         return resampler.resample_chunk(sound, last=last).clip(-limit, limit)
 
     resampler = soxr.ResampleStream(recorded, sr, 1)
-    for sound, lost in blocks:
+    for sound, lost, frames in blocks:
         if lost:
             yield Block(resampled(_NOTHING, last=True))
             resampler = soxr.ResampleStream(recorded, sr, 1)
-        yield Block(resampled(sound), lost)
+        yield Block(resampled(sound), lost, frames)
     yield Block(resampled(_NOTHING, last=True))
 
 
@@ -599,7 +605,7 @@ class _Listener:
                         f"{self._name} has sent nothing for {_PATIENCE_SECONDS:g} s: is "
                         "it still connected?"
                     ) from None
-                yield Block(_one_channel(frames, channel), lost)
+                yield _mixed(frames, channel, lost)
 
 
 def _sounddevice() -> ModuleType:

@@ -18,6 +18,33 @@ from ..streaming import StreamEvent
 _OWN_NAME = re.compile(r"alarm_(\d{8}T\d{9}Z|.+_\d{6,}\.\d{3}s)\.flac")
 
 
+class Recent:
+    """The latest stretch of a stream, of so many samples and a block."""
+
+    def __init__(self, n_samples: int) -> None:
+        self._n_samples = n_samples
+        # Each with the sample that it begins at; what was lost is missing in between.
+        self._blocks: deque[tuple[int, np.ndarray]] = deque()
+        self.end = 0
+
+    def hear(self, sound: np.ndarray, n_lost: int) -> None:
+        """Take the next block, and forget what is too old."""
+        while self._blocks and _end(*self._blocks[0]) <= self.end - self._n_samples:
+            self._blocks.popleft()
+        start = self.end + n_lost
+        self._blocks.append((start, sound))
+        self.end = start + len(sound)
+
+    def cut(self, start: int, stop: int) -> np.ndarray:
+        """Some of it, with zeros for what was lost."""
+        piece = np.zeros((stop - start, *self._blocks[-1][1].shape[1:]), np.float32)
+        for at, sound in self._blocks:
+            first, last = max(at, start), min(_end(at, sound), stop)
+            if first < last:
+                piece[first - start : last - start] = sound[first - at : last - at]
+        return piece
+
+
 class AlarmClips:
     """Writes the sound around each alarm into a folder, as FLAC of 16 bits.
 
@@ -32,20 +59,13 @@ class AlarmClips:
         self._folder = folder
         self._sr = sr
         self._around = round(around * sr)
-        self._longest = round(window_seconds * sr) + 2 * self._around
+        self._recent = Recent(round(window_seconds * sr) + 2 * self._around)
         self._n_kept = n_kept
-        # Each with the sample that it begins at; what was lost is missing in between.
-        self._blocks: deque[tuple[int, np.ndarray]] = deque()
-        self._end = 0
         self._wanted: deque[tuple[int, int, str]] = deque()
 
     def hear(self, block: Block) -> None:
         """Take the next block of the stream."""
-        while self._blocks and _end(*self._blocks[0]) <= self._end - self._longest:
-            self._blocks.popleft()
-        start = self._end + round(block.lost * self._sr)
-        self._blocks.append((start, block.sound))
-        self._end = start + len(block.sound)
+        self._recent.hear(block.sound, round(block.lost * self._sr))
 
     def want(self, event: StreamEvent, name: str) -> None:
         """Ask for the sound around a window of the latest block."""
@@ -54,17 +74,10 @@ class AlarmClips:
 
     def write(self, is_over: bool = False) -> None:
         """Write the clips that have been heard to their end, or all that are left."""
-        while self._wanted and (is_over or self._wanted[0][1] <= self._end):
+        end = self._recent.end
+        while self._wanted and (is_over or self._wanted[0][1] <= end):
             start, stop, name = self._wanted.popleft()
-            self._save(self._sound(start, min(stop, self._end)), name)
-
-    def _sound(self, start: int, stop: int) -> np.ndarray:
-        clip = np.zeros(stop - start, np.float32)
-        for at, sound in self._blocks:
-            first, last = max(at, start), min(_end(at, sound), stop)
-            if first < last:
-                clip[first - start : last - start] = sound[first - at : last - at]
-        return clip
+            self._save(self._recent.cut(start, min(stop, end)), name)
 
     def _save(self, sound: np.ndarray, name: str) -> None:
         encoded = BytesIO()

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 import click
 
+from ..sensor import sensor_fault
 from ..sources import (
     SAMPLE_FORMATS,
     Block,
@@ -31,7 +32,7 @@ from ..sources import (
 )
 from ..streaming import StreamEvent, StreamScorer
 from . import _shared
-from ._alarm_clips import AlarmClips, clip_name
+from ._alarm_clips import AlarmClips, Recent, clip_name
 
 # Further behind the clock than this, sound was lost on its way, or the recorder's clock
 # is slow.
@@ -204,6 +205,7 @@ def watch(
     watcher = _Watcher(
         scorer,
         heard,
+        clip_seconds,
         None if log is None else _open_log(log),
         clips and AlarmClips(clips, scorer.sr, clip_seconds, around, keep),
         only_alarms,
@@ -281,6 +283,7 @@ class _Watcher:
         self,
         scorer: StreamScorer,
         heard: Source,
+        clip_seconds: float,
         log: BinaryIO | None,
         clips: AlarmClips | None,
         only_alarms: bool,
@@ -290,6 +293,8 @@ class _Watcher:
         self._log = log
         self._clips = clips
         self._only_alarms = only_alarms
+        is_changed = heard.sr != scorer.sr or heard.n_channels > 1
+        self._recorded = Recent(round(clip_seconds * heard.sr)) if is_changed else None
         # By the clock, in s since 1970, as soon as there is sound.
         self._began = -math.inf
         self._fault: str | None = None
@@ -308,6 +313,10 @@ class _Watcher:
             self._began = began
         self._scorer.skip(block.lost)
         events = self._scorer.push(block.sound)
+        if self._recorded and block.recorded is not None:
+            self._recorded.hear(block.recorded, round(block.lost * self._source.sr))
+        if self._recorded and self._recorded.end:
+            events = [self._as_recorded(event) for event in events]
         for event in events:
             self._tell(event)
         if self._clips:
@@ -331,6 +340,15 @@ class _Watcher:
         found += [f"{n} with {fault}" for fault, n in self._faults.most_common()]
         lost = f"; {self._lost:.4g} s of sound lost" if self._lost else ""
         return f"{self.n_windows} window(s), {', '.join(found)}{lost}"
+
+    def _as_recorded(self, event: StreamEvent) -> StreamEvent:
+        """Look for what resampling and mixing hide in the sound as it was recorded."""
+        start, stop = (round(t * self._source.sr) for t in (event.time, event.end))
+        faults = {sensor_fault(c) for c in self._recorded.cut(start, stop).T}
+        hidden = next((f for f in ("clipping", "dropouts") if f in faults), None)
+        if hidden is None:
+            return event
+        return event._replace(score=math.nan, alarm=False, fault=hidden)
 
     def _start(self, event: StreamEvent) -> datetime | None:
         if not self._source.is_live:

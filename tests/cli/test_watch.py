@@ -120,6 +120,23 @@ class TestLines:
         assert last.startswith("12 window(s), ")
         assert listen("-", "--channel", 1, "-q", input=data).stderr == ""
 
+    @pytest.mark.parametrize(("rate", "channel"), [(48000, 0), (SR, "mean")])
+    def test_clipping_is_seen_before_it_is_resampled_or_mixed(
+        self, listen, rate, channel
+    ):
+        n_times = rate // SR
+        smooth = np.repeat(normal(6).ravel(), n_times)
+        smooth = np.convolve(smooth, np.hanning(4 * n_times), "same")
+        sound = np.stack([0.5 * smooth / np.abs(smooth).max()] * 2, axis=1)
+        third = slice(2 * SIZE * n_times, 4 * SIZE * n_times)
+        sound[third, 0] = np.clip(20 * sound[third, 0], -1, 1)
+        result = listen("-", "--channel", channel, input=wav(sound, rate))
+        found = events(result)
+        for event in found[2:4]:
+            kept = [event[name] for name in ("score", "alarm", "sensor")]
+            assert kept == [None, False, "clipping"]
+        assert "clipping" not in {found[i]["sensor"] for i in (0, 1, 4, 5)}
+
     def test_raw_samples(self, listen):
         samples = (32768 * SOUND.ravel()).astype(">i2").tobytes()
         kind = ("--raw", "--rate", SR, "--format", "S16_BE")
@@ -264,7 +281,7 @@ def test_memory_stays_the_same_however_long_it_listens(tmp_path, monkeypatch):
     scorer = StreamScorer(Mean(), sr=1000, clip_seconds=1.0)
     source = Source("test", 1000, 1, True, iter(()))
     clips = AlarmClips(tmp_path, 1000, 1.0, around=2.0, n_kept=5)
-    watcher = watch._Watcher(scorer, source, None, clips, only_alarms=False)
+    watcher = watch._Watcher(scorer, source, 1.0, None, clips, only_alarms=False)
     rng, used = np.random.default_rng(0), []
     tracemalloc.start()
     for _ in range(4):
