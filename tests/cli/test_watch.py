@@ -28,17 +28,16 @@ watch = importlib.import_module("esa4_helpers.cli.watch")
 SR = 8000
 SIZE = 2400
 SECONDS = SIZE / SR
-RNG = np.random.default_rng(0)
 TONE = 0.05 * np.sin(0.9 * np.arange(SIZE))
 
 
-def normal(n_windows: int) -> np.ndarray:
-    return 0.01 * RNG.standard_normal((n_windows, SIZE))
+def normal(n_windows: int, seed: int = 0) -> np.ndarray:
+    return 0.01 * np.random.default_rng(seed).standard_normal((n_windows, SIZE))
 
 
 DETECTOR = make_detector("gmm", sr=SR, false_alarm_rate=0.01)
 # Twelve windows: two with a fault, then one of silence, all else as in training.
-SOUND = normal(12)
+SOUND = normal(12, seed=1)
 SOUND[[4, 5]] += TONE
 SOUND[8] = 0
 
@@ -66,6 +65,8 @@ def folder(tmp_path_factory) -> Path:
 def listen(esa4, folder, monkeypatch):
     """Run the command in that folder."""
     monkeypatch.chdir(folder)
+    # Reading it takes longer than all that is heard here.
+    monkeypatch.setattr(watch._shared, "load", lambda file: DETECTOR)
 
     def run(*arguments: object, **settings: object):
         return esa4("watch", "machine.esa4", *arguments, **settings)
@@ -154,11 +155,15 @@ class TestLines:
 
     @pytest.mark.parametrize("gain_db", [-3, 3])
     def test_a_change_of_gain_is_the_sensors(self, listen, gain_db):
-        sound = normal(40) * 10 ** (np.repeat([0, gain_db], 20) / 20)[:, np.newaxis]
+        sound = (
+            normal(40, seed=2) * 10 ** (np.repeat([0, gain_db], 20) / 20)[:, np.newaxis]
+        )
         found = events(listen("-", input=wav(sound.ravel(), subtype="PCM_24")))
-        assert sum(event["alarm"] for event in found) <= 2
-        assert [event["sensor"] for event in found[20:]].count("level") >= 18
-        assert all(event["sensor"] is None for event in found[:20])
+        before, after = found[:20], found[20:]
+        assert all(event["sensor"] is None for event in before)
+        assert [event["sensor"] for event in after].count("level") >= 16
+        # Without the word, all would be alarms.
+        assert all(event["score"] > own_threshold(DETECTOR) for event in after)
 
     def test_the_default_is_a_microphone(self, listen, monkeypatch):
         asked = []
@@ -305,8 +310,7 @@ class TestEnd:
                 return data
 
         before = signal.getsignal(number)
-        start = wav(np.vstack([normal(3), normal(12)[: 12 * n_windows]]).ravel())
-        data = start[: len(start) - 12 * 2 * SIZE] if n_windows else start[:100]
+        data = wav(normal(4).ravel())[: 44 + 2 * SIZE * n_windows + 101]
         result = listen("-", input=Waiting(data))
         assert result.exit_code == 0
         assert len(events(result)) == n_windows
