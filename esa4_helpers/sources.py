@@ -20,9 +20,8 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 import soxr
 
-from ._checks import check_count
+from ._checks import LEAST_RATE, check_count
 from .recordings import (
-    _LEAST_RATE,
     _Cut,
     _DamagedError,
     _no_sound,
@@ -539,7 +538,7 @@ def _check_format(found: SampleFormat) -> SampleFormat:
             f"there is no sample format {found.encoding!r}: choose one of "
             f"{', '.join(SAMPLE_FORMATS)}"
         )
-    if found.sr < _LEAST_RATE or not 1 <= found.n_channels <= _MOST_CHANNELS:
+    if found.sr < LEAST_RATE or not 1 <= found.n_channels <= _MOST_CHANNELS:
         raise SourceError(
             f"standard input claims to be {_described(found)}: its header is damaged, or "
             "this is no sound"

@@ -173,18 +173,18 @@ class TestRate:
     @pytest.mark.parametrize("recorded", [SR, 11025])
     def test_stream_and_file_sound_like_the_clips(self, tmp_path, recorded, channel):
         # Full scale, so that the filter overshoots.
-        sound = np.sign(RNG.standard_normal((5 * recorded, 2)))
+        sound = np.sign(RNG.standard_normal((recorded, 2)))
         data = wav(sound, recorded)
         file = tmp_path / "fan.wav"
         file.write_bytes(data)
-        clip = read_recordings(file, 4.9, sr=SR, channel=channel).audio[0]
+        clip = read_recordings(file, 0.9, sr=SR, channel=channel).audio[0]
         for source in (
             open_stream(Dribble(data), SR, channel),
             open_file(file, SR, channel),
         ):
             assert (source.sr, source.n_channels) == (recorded, 2)
             found = all_of(source)
-            assert len(found) == 5 * SR
+            assert len(found) == SR
             np.testing.assert_array_equal(found[: len(clip)], clip)
 
     def test_sound_before_a_gap_and_after_it_is_resampled_by_itself(self):
