@@ -49,12 +49,6 @@ def _list_devices(context: click.Context, _: click.Parameter, asked: bool) -> No
         context.exit()
 
 
-def _channel(_: click.Context, __: click.Parameter, text: str) -> int | str:
-    if text != "mean" and not text.isdecimal():
-        raise click.BadParameter(f"{text!r} is neither a number nor mean.")
-    return text if text == "mean" else int(text)
-
-
 @click.command()
 @click.argument("machine", metavar="MACHINE")
 @click.argument("source", metavar="[FILE|-]", required=False)
@@ -69,10 +63,9 @@ def _channel(_: click.Context, __: click.Parameter, text: str) -> int | str:
 )
 @click.option(
     "--channel",
-    default="mean",
-    metavar="N",
-    callback=_channel,
-    help="Which channel, counted from 0. By default the mean of all.",
+    type=_shared._Channel(),
+    metavar="N|mean",
+    help="Which channel, counted from 0, or the mean of all. By default as in training.",
 )
 @click.option(
     "--channels",
@@ -91,8 +84,8 @@ def _channel(_: click.Context, __: click.Parameter, text: str) -> int | str:
 )
 @click.option(
     "--hop",
-    type=float,
-    metavar="S",
+    type=_shared.positive,
+    metavar="SECONDS",
     help="Step from one window to the next in s. By default a window's length.",
 )
 @click.option(
@@ -111,7 +104,7 @@ def _channel(_: click.Context, __: click.Parameter, text: str) -> int | str:
     "--hold-off",
     type=click.FloatRange(0),
     default=0.0,
-    metavar="S",
+    metavar="SECONDS",
     help="After an alarm, no other one for so many s. By default 0.",
 )
 @click.option(
@@ -129,7 +122,7 @@ def _channel(_: click.Context, __: click.Parameter, text: str) -> int | str:
     "--around",
     type=click.FloatRange(0, 600),
     default=5.0,
-    metavar="S",
+    metavar="SECONDS",
     help="How much of it before and after the window, in s. By default 5.",
 )
 @click.option(
@@ -151,7 +144,7 @@ def watch(
     machine: str,
     source: str | None,
     device: str | None,
-    channel: int | str,
+    channel: int | str | None,
     channels: int | None,
     raw: bool,
     rate: int | None,
@@ -197,6 +190,8 @@ def watch(
         n=k_of_n[1],
         hold_off_seconds=hold_off,
     )
+    if channel is None:
+        channel = detector.training_.source.get("channel", "mean")
     clip_seconds = detector[0].n_features_in_ / scorer.sr
     raw_format = (
         SampleFormat(rate, encoding or "S16_LE", channels or 1) if raw else None

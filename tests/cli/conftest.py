@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -75,8 +76,8 @@ def clean(tmp_path_factory) -> Path:
 def esa4() -> Callable[..., Result]:
     """Run a command, which never ends in a traceback."""
 
-    def run(*arguments: object) -> Result:
-        result = CliRunner().invoke(main, [str(part) for part in arguments])
+    def run(*arguments: object, input: bytes | BinaryIO | None = None) -> Result:
+        result = CliRunner().invoke(main, [str(part) for part in arguments], input)
         # All else that is raised here would be a traceback on a terminal.
         assert result.exception is None or isinstance(result.exception, SystemExit), (
             result.exception

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import signal
 import subprocess
 import sys
 import tracemalloc
+from dataclasses import replace
 from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -21,6 +23,8 @@ from esa4_helpers import StreamScorer, make_detector, read_recordings, save_dete
 from esa4_helpers.alarms import judge_clips, own_threshold
 from esa4_helpers.cli._alarm_clips import AlarmClips
 from esa4_helpers.sources import Block, Source, SourceError
+
+from .conftest import BAD, CLIPPED, GOOD
 
 # The command has the module's name, and hides it.
 watch = importlib.import_module("esa4_helpers.cli.watch")
@@ -397,7 +401,7 @@ class TestEnd:
         (("m", "fan.wav", "--raw", "--rate", "8000"), "--raw takes standard input"),
         (("m", "-", "--raw"), "--raw takes standard input (-), and its --rate"),
         (("m", "-", "--rate", "8000"), "--rate and --format are for --raw"),
-        (("m", "-", "--channel", "left"), "'left' is neither a number nor mean"),
+        (("m", "-", "--channel", "left"), "left is neither 'mean' nor a number"),
         (("m", "-", "--of", "3", "2"), "K must be at most N"),
     ],
 )
@@ -415,7 +419,7 @@ def test_usage_that_means_nothing_is_refused(esa4, arguments, message):
         (("-",), wav(SOUND[0, :1200]), "ended after 0.15 s, and a window takes 0.3 s"),
         (("-",), wav(9 * SOUND.ravel(), subtype="FLOAT")[:100], "a window takes"),
         (("fan 1.wav", "--channel", 1), None, "no channel 1"),
-        (("fan 1.wav", "--hop", 0), None, "hop_seconds must be at least one sample"),
+        (("fan 1.wav", "--hop", 1e-9), None, "hop_seconds must be at least one sample"),
         (("fan 1.wav", "--log", "nowhere/log"), None, "nowhere/log"),
     ],
 )
@@ -424,6 +428,31 @@ def test_what_can_not_be_heard_takes_one_line(listen, arguments, data, message):
     assert (result.exit_code, result.stdout) == (1, "")
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", [*GOOD, CLIPPED, *BAD])
+def test_all_that_engineers_bring_is_heard_or_named_once(esa4, mixed, machine, name):
+    result = esa4("watch", "-q", "--", machine, mixed / name)
+    if name in BAD and name != "silent.wav":
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert re.search(BAD[name], result.stderr) or "a window takes" in result.stderr
+        assert result.stderr.count("\n") == 1
+        return
+    seconds = soundfile.info(mixed / name).duration
+    assert (result.exit_code, len(events(result))) == (0, int(seconds))
+    assert result.stderr.count("damaged") == (name == "truncated.wav")
+    sensor = {"silent.wav": "silence", CLIPPED: "clipping"}.get(name)
+    if sensor:
+        assert {event["sensor"] for event in events(result)} == {sensor}
+
+
+def test_the_channel_is_that_of_training(listen, monkeypatch):
+    training = replace(DETECTOR.training_, source={"channel": 1})
+    monkeypatch.setattr(DETECTOR, "training_", training)
+    sound = wav(np.stack([np.zeros(12 * SIZE), SOUND.ravel()], axis=1))
+    heard, mixed = listen("-", input=sound), listen("-", "--channel", 0, input=sound)
+    assert [i for i, event in enumerate(events(heard)) if event["alarm"]] == [4, 5]
+    assert {event["sensor"] for event in events(mixed)} == {"silence"}
 
 
 def test_the_threshold_is_the_detectors_own(listen):
