@@ -37,6 +37,8 @@ from ._alarm_clips import AlarmClips, Recent, clip_name
 # Further behind the clock than this, sound was lost on its way, or the recorder's clock
 # is slow.
 _SLACK_SECONDS = 2.0
+# In samples: a line is written before much of what follows in its block is judged.
+_AT_A_TIME = 512
 
 
 def _list_devices(context: click.Context, _: click.Parameter, asked: bool) -> None:
@@ -196,7 +198,13 @@ def watch(
     raw_format = (
         SampleFormat(rate, encoding or "S16_LE", channels or 1) if raw else None
     )
-    heard = _open(source, scorer.sr, device, channel, channels, raw_format)
+    ending = _Ending()
+    try:
+        with ending:
+            heard = _open(source, scorer.sr, device, channel, channels, raw_format)
+    except KeyboardInterrupt:
+        _shared.remark("Nothing was heard.", quiet)
+        return
     watcher = _Watcher(
         scorer,
         heard,
@@ -207,8 +215,8 @@ def watch(
     )
     _shared.remark(_introduction(heard, scorer, clip_seconds, channel), quiet)
     try:
-        with closing(watcher), closing(heard.blocks), _Ending(heard) as ending:
-            for block in ending.blocks():
+        with closing(watcher), closing(heard.blocks), ending:
+            for block in ending.blocks(heard):
                 watcher.hear(block)
     except BrokenPipeError:
         # Whoever reads the lines has had enough of them.
@@ -307,13 +315,15 @@ class _Watcher:
         if self._began < began - _SLACK_SECONDS:
             self._began = began
         self._scorer.skip(block.lost)
-        events = self._scorer.push(block.sound)
         if self._recorded and block.recorded is not None:
             self._recorded.hear(block.recorded, round(block.lost * self._source.sr))
-        if self._recorded and self._recorded.end:
-            events = [self._as_recorded(event) for event in events]
-        for event in events:
-            self._tell(event)
+        events = []
+        for start in range(0, len(block.sound), _AT_A_TIME):
+            for event in self._scorer.push(block.sound[start : start + _AT_A_TIME]):
+                if self._recorded and self._recorded.end:
+                    event = self._as_recorded(event)
+                self._tell(event)
+                events.append(event)
         if self._clips:
             self._clips.hear(block)
             for event in events:
@@ -392,11 +402,10 @@ def _append(log: BinaryIO, line: str) -> None:
 
 
 class _Ending:
-    """Lets SIGINT and SIGTERM end the listening, but between two blocks only."""
+    """Lets SIGINT and SIGTERM end a wait for sound, and the listening between two blocks."""
 
-    def __init__(self, heard: Source) -> None:
-        self._source = heard
-        self._is_waiting = False
+    def __init__(self) -> None:
+        self._is_waiting = True
         self.was_asked = False
 
     def __enter__(self) -> _Ending:
@@ -417,13 +426,13 @@ class _Ending:
             raise KeyboardInterrupt
         self.was_asked = True
 
-    def blocks(self) -> Iterator[Block]:
+    def blocks(self, heard: Source) -> Iterator[Block]:
         """The blocks of the source, until the end is asked for."""
         try:
             while not self.was_asked:
                 # A file is there at once, and an exception in its reader would be lost.
-                self._is_waiting = self._source.is_live
-                block = next(self._source.blocks, None)
+                self._is_waiting = heard.is_live
+                block = next(heard.blocks, None)
                 self._is_waiting = False
                 if block is None:
                     return
