@@ -42,7 +42,7 @@ help:
 	@echo "make notebooks   after an edit of book/*.py: run and store the notebooks"
 	@echo "make exercises   after an edit of exercises/*.py: make the student notebooks"
 	@echo "make grade SUBMISSIONS=folder_or_zip    mark what students handed in"
-	@echo "make bench       measure all detectors next to the lecture's, and how soon streams score"
+	@echo "make bench       measure detectors next to the lecture's, streams, and many hours"
 	@echo "make mimii       measure all detectors on MIMII's machines (ESA4_MIMII, OPTIONS=)"
 	@echo "make test-colab  run the course with Google Colab's versions (WITHOUT=06_faults)"
 	@echo "make links       ask whether all addresses on the web still answer"
@@ -87,6 +87,7 @@ bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.run
 	$(BIN)/python -m benchmarks.streaming
 	$(BIN)/python -m benchmarks.storage
+	$(BIN)/python -m benchmarks.scale
 
 mimii: $(INSTALLED)
 	@$(CHOOSE_CLIPS); \

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import lecture, run, storage, streaming
+from benchmarks import lecture, run, scale, storage, streaming
 from benchmarks.features import bare_transforms, ratio_to_bare_transforms
 from esa4_helpers import (
     anomaly_score,
@@ -347,3 +347,14 @@ def test_a_saved_detector_is_measured():
     assert 1000 < size < 100_000
     assert saving > 0
     assert loading > 0
+
+
+def test_hours_are_fitted_and_scored_and_leave_nothing(monkeypatch, tmp_path):
+    monkeypatch.setattr(scale, "FILE_SECONDS", 10)
+    monkeypatch.setattr(scale, "OPTIONS", (*scale.OPTIONS, "--detector", "level"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for measure in (scale.measure_fit, scale.measure_score):
+        seconds, memory = measure(2)
+        assert seconds > 0
+        assert memory > 100
+    assert not [*tmp_path.iterdir()]

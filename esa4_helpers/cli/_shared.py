@@ -19,7 +19,7 @@ from sklearn.pipeline import Pipeline
 from tqdm import tqdm
 
 from ..datasets import DatasetError, DatasetUnreachableError
-from ..storage import load_detector
+from ..storage import OldDetectorWarning, load_detector
 
 EXIT_UNREACHABLE = 3
 EXIT_FOUND = 4
@@ -176,7 +176,10 @@ def one_line(text: object) -> str:
 
 def load(file: str | os.PathLike[str]) -> Pipeline:
     """Read the detector that a command was given."""
-    detector = load_detector(file)
+    with warnings.catch_warnings():
+        # It is refused below.
+        warnings.simplefilter("ignore", OldDetectorWarning)
+        detector = load_detector(file)
     if getattr(detector, "training_", None) is None:
         fail(
             f"{file} holds no record of its training, so that its clips' rate and length "

@@ -51,6 +51,8 @@ class _Task(NamedTuple):
     recording: str
     path: Path
     cut: _Cut
+    # The recording's name among those of all machines.
+    label: str
 
 
 @dataclass
@@ -60,6 +62,7 @@ class _Outcome:
     n_alarms: int = 0
     n_sensor: int = 0
     lost: dict[str, str] = field(default_factory=dict)
+    damaged: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
 
@@ -145,7 +148,11 @@ def score(
         if not outcome.n_clips:
             _shared.fail(_reason(outcome, recordings))
     if as_json:
-        told = {"clips": [row._asdict() for row in kept], "unusable": outcome.lost}
+        told = {
+            "clips": [row._asdict() for row in kept],
+            "unusable": outcome.lost,
+            "damaged": outcome.damaged,
+        }
         _shared.print_json(told | ({"failed": outcome.failed} if each else {}))
     else:
         click.echo(_summary(outcome), err=to_stdout)
@@ -182,13 +189,14 @@ def _tasks_of(
     recordings: Iterable[Path],
     hop_seconds: float | None,
     outcome: _Outcome,
+    label: str = "",
 ) -> list[_Task]:
     detector = _shared.load(file)
     training = detector.training_
     cut = _check_cut(
         training.clip_seconds,
         hop_seconds,
-        training.sr,
+        int(training.sr),
         training.source.get("channel", "mean"),
     )
     places = [*dict.fromkeys(recordings)]
@@ -197,11 +205,21 @@ def _tasks_of(
         found, skipped = find_recordings(place)
         # With several places, names within one could be the same as within another.
         root = f"{place.as_posix()}/" if len(places) > 1 and place.is_dir() else ""
-        outcome.lost |= {root + name: reason for name, reason in skipped.items()}
+        outcome.lost |= {label + root + name: why for name, why in skipped.items()}
         for name, path in found.items():
             if path.resolve() not in seen:
                 seen.add(path.resolve())
-                tasks.append(_Task(machine, detector, root + name, path, cut))
+                tasks.append(
+                    _Task(
+                        machine,
+                        detector,
+                        root + name,
+                        # For workers that were started elsewhere.
+                        path.absolute(),
+                        cut,
+                        label + root + name,
+                    )
+                )
     return tasks
 
 
@@ -216,13 +234,13 @@ def _tasks_of_each(
     tasks = []
     for machine, folder in _shared.machines_in(recordings[0]).items():
         file = detectors / f"{machine}.esa4"
-        of_one = _Outcome()
         try:
-            tasks += _tasks_of(file, machine, [folder], hop_seconds, of_one)
-        except (click.ClickException, ValueError, OSError, ImportError) as error:
+            tasks += _tasks_of(
+                file, machine, [folder], hop_seconds, outcome, f"{machine}/"
+            )
+        except _shared.FAILURES as error:
             outcome.failed[machine] = str(error)
             _shared.remark(f"Error: {machine}: {error}")
-        outcome.lost |= {f"{machine}/{n}": why for n, why in of_one.lost.items()}
     return tasks
 
 
@@ -241,8 +259,8 @@ def _scored(
     for task, (rows, reason) in zip(tasks, shown, strict=True):
         if reason:
             how = "is " if rows else "can't be used: "
-            _shared.remark(f"Warning: {task.recording} {how}{reason}")
-            outcome.lost[task.recording] = reason
+            _shared.remark(f"Warning: {task.label} {how}{reason}")
+            (outcome.damaged if rows else outcome.lost)[task.label] = reason
         if rows:
             outcome.n_recordings += 1
             outcome.n_clips += len(rows)
@@ -252,7 +270,12 @@ def _scored(
 
 
 def _score_recording(
-    machine: str, detector: Pipeline, recording: str, path: Path, cut: _Cut
+    machine: str,
+    detector: Pipeline,
+    recording: str,
+    path: Path,
+    cut: _Cut,
+    label: str,
 ) -> tuple[list[Row], str]:
     """Score all clips of a file, and say what is wrong with the file, if anything is."""
     threshold = own_threshold(detector)
