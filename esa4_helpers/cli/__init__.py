@@ -9,6 +9,8 @@ and 130 if it was interrupted.
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from . import _shared
@@ -31,3 +33,5 @@ def main() -> None:
 
     Each command has a --help with an example.
     """
+    # Else TensorFlow says much about itself on stderr, in workers, too.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
