@@ -5,7 +5,13 @@ and on to what judges, shows and plays them. None imports a later one: the book'
 pages stand in that order.
 """
 
-from .alarms import Verdict, judge_clips, own_threshold
+from .alarms import (
+    Judged,
+    Verdict,
+    judge_clips,
+    judge_recordings,
+    own_threshold,
+)
 from .autoencoder import AutoencoderDetector
 from .datasets import Dataset, load_dataset, make_synthetic_dataset
 from .detectors import (
@@ -88,6 +94,7 @@ __all__ = [
     "FewRecordingsWarning",
     "Finding",
     "GMMDetector",
+    "Judged",
     "KNNDetector",
     "ListeningTest",
     "LogMelSpectrogram",
@@ -120,6 +127,7 @@ __all__ = [
     "held_out_scores",
     "insert_fault",
     "judge_clips",
+    "judge_recordings",
     "level",
     "load_dataset",
     "load_detector",

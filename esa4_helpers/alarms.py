@@ -6,6 +6,7 @@ gain or its recorder is another one, there is nothing to repair on the machine.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from sklearn.pipeline import Pipeline
 from ._checks import LARGEST_SAMPLE, check_clip_length, check_number, check_sound
 from .detectors import anomaly_score
 from .features import level
+from .recordings import Recordings
 from .sensor import edge_of_band, sensor_fault
 from .training import Training, band_levels, unevenness
 
@@ -207,3 +209,116 @@ def _more(levels: np.ndarray, others: np.ndarray) -> float:
 def _known_edge(training: Training) -> float | None:
     """As a share of the range."""
     return None if training.edge is None else training.edge / (training.sr / 2)
+
+
+class Judged(NamedTuple):
+    """A clip of a recording, and what is to be said of it: a row of a table.
+
+    Parameters
+    ----------
+    machine : str
+        Which machine it is of, where there are several.
+    recording : str
+        The file that it was cut from.
+    start, end : float
+        When it begins and ends within the recording, in s.
+    score : float or None
+        Its anomaly score; None if the sensor failed.
+    threshold : float
+        Anomaly score above which there would be an alarm.
+    alarm : bool
+        Whether the score is above the threshold, and no fault explains it.
+    sensor : str or None
+        What is wrong with the sensor, as in `Verdict`.
+
+    Examples
+    --------
+    >>> row = Judged("pump", "day 1.wav", 0.0, 10.0, 1.5, 1.2, alarm=True, sensor=None)
+    >>> row._fields[:3]
+    ('machine', 'recording', 'start')
+    """
+
+    machine: str
+    recording: str
+    start: float
+    end: float
+    score: float | None
+    threshold: float
+    alarm: bool
+    sensor: str | None
+
+
+def judge_recordings(
+    detector: Any,
+    recordings: Recordings,
+    threshold: float | None = None,
+    *,
+    machine: str = "",
+    listen: Callable[[np.ndarray], object] | None = None,
+) -> list[Judged]:
+    """Judge all clips of recordings, block by block, as `judge_clips` does.
+
+    Parameters
+    ----------
+    detector : fitted estimator with ``score_samples``
+        From `make_detector` or `load_detector`, or any other that takes clips.
+    recordings : Recordings
+        From `read_recordings`, with the sample rate and clip length of the training.
+    threshold : float, optional
+        Anomaly score above which a clip raises an alarm. By default `own_threshold`.
+    machine : str
+        What is to stand in the rows as machine.
+    listen : callable, optional
+        Is called with the audio of each block, once it is judged.
+
+    Returns
+    -------
+    list of Judged
+        One row for each clip, in order.
+
+    Raises
+    ------
+    ValueError
+        If rate or length of the clips are not those of the training, or there is no
+        threshold.
+
+    Examples
+    --------
+    >>> import soundfile, tempfile
+    >>> from esa4_helpers import make_detector, read_recordings
+    >>> rng = np.random.default_rng(0)
+    >>> detector = make_detector("level").fit(0.01 * rng.standard_normal((20, 16000)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     soundfile.write(f"{folder}/a.wav", 0.01 * rng.standard_normal(32000), 16000)
+    ...     rows = judge_recordings(detector, read_recordings(folder, clip_seconds=1.0))
+    >>> [(row.recording, row.start, row.end, row.sensor) for row in rows]
+    [('a.wav', 0.0, 1.0, None), ('a.wav', 1.0, 2.0, None)]
+    """
+    threshold = own_threshold(detector) if threshold is None else threshold
+    training: Training | None = getattr(detector, "training_", None)
+    if training is not None and training.sr != recordings.sr:
+        raise ValueError(
+            f"the recordings are read at {recordings.sr} Hz, and the detector was fitted "
+            f"at {training.sr:g} Hz: call read_recordings with sr={training.sr:g}"
+        )
+    seconds = recordings.cut.n_samples / recordings.sr
+    rows = []
+    for place, audio in recordings.blocks():
+        verdicts = judge_clips(detector, audio, threshold)
+        names, starts = recordings.recordings[place], recordings.starts[place]
+        rows += [
+            Judged(
+                machine,
+                str(name),
+                float(start),
+                float(start + seconds),
+                None if np.isnan(verdict.score) else verdict.score,
+                float(threshold),
+                verdict.alarm,
+                verdict.fault,
+            )
+            for name, start, verdict in zip(names, starts, verdicts, strict=True)
+        ]
+        if listen is not None:
+            listen(audio)
+    return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from warnings import catch_warnings, simplefilter
 
 import librosa
@@ -15,9 +16,11 @@ from esa4_helpers import (
     StreamScorer,
     anomaly_score,
     judge_clips,
+    judge_recordings,
     make_detector,
     make_synthetic_machine,
     own_threshold,
+    read_recordings,
 )
 from esa4_helpers.sensor import SENSOR_FAULTS
 
@@ -212,3 +215,38 @@ def test_a_gain_that_drifts_in_a_stream_is_said(gmm, normal):
     late = events[len(events) // 2 :]
     assert not any(event.alarm for event in late)
     assert {event.fault for event in late} == {"level"}
+
+
+@pytest.fixture
+def recorded(tmp_path, normal) -> Path:
+    """A recording of three clips, the last one silent, and one of a clip."""
+    three = np.concatenate([normal[0], 2 * normal[1], np.zeros_like(normal[0])])
+    soundfile.write(tmp_path / "day 2.wav", three, SR, subtype="FLOAT")
+    soundfile.write(tmp_path / "day 10.wav", normal[2], SR, subtype="FLOAT")
+    return tmp_path
+
+
+def test_recordings_are_judged_as_their_clips_are(gmm, recorded):
+    clips = read_recordings(recorded, 2.0, sr=SR, keep_silent=True)
+    heard = []
+    rows = judge_recordings(gmm, clips, machine="pump", listen=heard.append)
+    assert [(row.machine, row.recording, row.start, row.end) for row in rows] == [
+        ("pump", "day 2.wav", 0.0, 2.0),
+        ("pump", "day 2.wav", 2.0, 4.0),
+        ("pump", "day 2.wav", 4.0, 6.0),
+        ("pump", "day 10.wav", 0.0, 2.0),
+    ]
+    verdicts = judge_clips(gmm, clips.audio)
+    assert [(row.alarm, row.sensor) for row in rows] == [v[1:] for v in verdicts]
+    scores = [np.nan if row.score is None else row.score for row in rows]
+    np.testing.assert_allclose(scores, [v.score for v in verdicts], rtol=1e-9)
+    assert rows[2].score is None
+    assert {row.threshold for row in rows} == {own_threshold(gmm)}
+    assert (np.concatenate(heard) == clips.audio).all()
+
+
+def test_recordings_at_another_rate_are_refused(gmm, recorded):
+    # As many samples as in training.
+    clips = read_recordings(recorded, 1.0, sr=2 * SR)
+    with pytest.raises(ValueError, match="32000 Hz.*16000 Hz"):
+        judge_recordings(gmm, clips)
