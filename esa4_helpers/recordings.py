@@ -300,7 +300,7 @@ def read_recordings(
     Parameters
     ----------
     folder : str or path, or a sequence of them
-        A folder, a file, or several files.
+        A folder, a file, or several of them.
     clip_seconds : float
         Length of each clip in s.
     hop_seconds : float, optional
@@ -379,13 +379,13 @@ def find_recordings(
     Parameters
     ----------
     folder : str or path, or a sequence of them
-        A folder, a file, or several files. Sub-folders are searched, but links to
+        A folder, a file, or several of them. Sub-folders are searched, but links to
         folders are not followed.
 
     Returns
     -------
     files : dict from str to pathlib.Path
-        Each file by its path within the folder.
+        Each file by its path within the folder; of several, with the folder's own.
     skipped : dict from str to str
         What looks like a sound file and can't be read, with the reason.
 
@@ -409,7 +409,12 @@ def find_recordings(
         found = {_shown(path.relative_to(root)): path for path in _walk(root)}
     else:
         given = [folder] if isinstance(folder, (str, Path)) else folder
-        found = {_shown(Path(path)): Path(path) for path in given}
+        paths = (
+            path
+            for place in map(Path, given)
+            for path in (_walk(place) if place.is_dir() else [place])
+        )
+        found = {_shown(path): path for path in paths}
     files, skipped = {}, {}
     for name in sorted(found, key=_natural_order):
         path = found[name]

@@ -283,3 +283,14 @@ class TestThinning:
         gaps = np.diff(long.starts[long.recordings == "d.wav"])
         assert set(gaps.tolist()) == {8.0}
         assert list(self.counts(uneven, 2)) == ["b.wav", "d.wav"]
+
+
+def test_several_folders_and_files_may_be_named_at_once(tmp_path):
+    for name in ("a/1.wav", "b/1.wav", "c.wav"):
+        write(tmp_path / name, noise(1, RATE))
+    (tmp_path / "b" / "phone.m4a").touch()
+    places = [tmp_path / "b", tmp_path / "a", tmp_path / "c.wav"]
+    clips = read_recordings(places, clip_seconds=1.0)
+    names = [str(tmp_path / name) for name in ("a/1.wav", "b/1.wav", "c.wav")]
+    assert clips.recordings.tolist() == names
+    assert list(clips.skipped) == [str(tmp_path / "b" / "phone.m4a")]
