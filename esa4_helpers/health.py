@@ -18,6 +18,7 @@ from .detectors import _least_recordings
 from .duplicates import _join_marks, _marks_of
 from .recordings import (
     _FLOATS,
+    Recordings,
     _clips_of,
     _Cut,
     _DamagedError,
@@ -117,15 +118,15 @@ class _Measured:
 
 
 def check_recordings(
-    folder: str | Path | Sequence[str | Path], channel: int | str = "mean"
+    folder: str | Path | Sequence[str | Path] | Recordings, channel: int | str = "mean"
 ) -> list[Finding]:
     """Look for what would spoil training, before any training.
 
     Parameters
     ----------
-    folder : str or path, or a sequence of them
-        A folder, a file, or several files. Their natural order is taken for the order in
-        time.
+    folder : str or path, or a sequence of them, or Recordings
+        A folder, a file, or several of them. Their natural order is taken for the order in
+        time. Of `Recordings`, all files that were found, by their own channel.
     channel : int or "mean"
         Which channel of each file to look at, counted from 0, or the mean of all.
 
@@ -154,7 +155,12 @@ def check_recordings(
     >>> [finding.kind for finding in findings]
     ['drift']
     """
-    files, skipped = find_recordings(folder)
+    where: object = folder
+    if isinstance(folder, Recordings):
+        files, channel, where = folder.files, folder.cut.channel, "these recordings"
+        skipped = {n: why for n, why in folder.skipped.items() if n not in files}
+    else:
+        files, skipped = find_recordings(folder)
     measured = []
     for name, path in files.items():
         try:
@@ -170,8 +176,9 @@ def check_recordings(
     findings += _merged([f for m in measured for f in _of_one(m)])
     sounding = [m for m in measured if m.level > _SILENCE_DB]
     if not sounding:
-        what = "there is no recording" if not measured else "no recording holds sound"
-        findings.append(Finding("empty", "problem", (), f"In {folder} {what}.", 0.0))
+        what = "sound" if measured else "recording"
+        nothing = f"In {where} there is no {what}."
+        findings.append(Finding("empty", "problem", (), nothing, 0.0))
     else:
         findings += _of_all(sounding)
         findings += _shared_sound({m.name: files[m.name] for m in sounding}, channel)

@@ -10,7 +10,12 @@ import pytest
 import soundfile
 from scipy.signal import lfilter
 
-from esa4_helpers import Finding, check_recordings, make_synthetic_machine
+from esa4_helpers import (
+    Finding,
+    check_recordings,
+    make_synthetic_machine,
+    read_recordings,
+)
 
 RATE = 16000
 
@@ -205,3 +210,10 @@ def test_nothing_to_check_is_a_problem(tmp_path):
     assert [f.kind for f in check_recordings(tmp_path)] == ["empty"]
     with pytest.raises(FileNotFoundError, match="nowhere"):
         check_recordings(tmp_path / "nowhere")
+
+
+def test_recordings_that_are_known_already_give_the_same_findings(tmp_path, healthy):
+    write(tmp_path, [*healthy[:2], np.zeros(RATE)])
+    (tmp_path / "empty.wav").touch()
+    known = read_recordings(tmp_path, clip_seconds=1.0)
+    assert check_recordings(known) == check_recordings(tmp_path)
