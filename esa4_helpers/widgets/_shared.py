@@ -6,7 +6,7 @@ import base64
 import io
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from math import isnan
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import librosa
 import numpy as np
 import soundfile
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib import colormaps
 from matplotlib.colors import Normalize
@@ -56,30 +56,35 @@ class Widget:
 
 
 @cache
-def _environment() -> Environment:
+def _environment(package: str = __package__) -> Environment:
     environment = Environment(
-        loader=PackageLoader(__package__),
+        # Another package has pages of its own, and shares the parts.
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader(__package__)]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"static": _static, "map_percentile": MAP_PERCENTILE}
+    environment.globals |= {
+        "static": partial(_static, package),
+        "map_percentile": MAP_PERCENTILE,
+    }
     # A number that is none would end up as NaN, which no browser reads as JSON.
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False}
     return environment
 
 
 @cache
-def _static(name: str) -> Markup:
+def _static(package: str, name: str) -> Markup:
     # Scripts and styles are the package's own: to be taken as they stand.
-    path = files(__package__) / "static" / name
+    places = (files(place) / "static" / name for place in (package, __package__))
+    path = next(path for path in places if path.is_file())
     return Markup(path.read_text(encoding="utf-8").strip())
 
 
-def render(kind: str, **values: Any) -> str:
-    """Fill in the template of one kind of widget."""
-    return _environment().get_template(f"{kind}.html").render(values, kind=kind)
+def render(kind: str, *, package: str = __package__, **values: Any) -> str:
+    """Fill in the template of one kind of widget, or of another package's page."""
+    return _environment(package).get_template(f"{kind}.html").render(values, kind=kind)
 
 
 # What comes in.
