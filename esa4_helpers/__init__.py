@@ -69,6 +69,7 @@ from .plotting import (
 )
 from .recipes import detector_names, make_detector
 from .recordings import Recordings, read_recordings
+from .report import write_report
 from .sensor import sensor_fault
 from .storage import OldDetectorWarning, load_detector, save_detector
 from .streaming import StreamEvent, StreamScorer
@@ -157,4 +158,5 @@ __all__ = [
     "score_report",
     "sensor_fault",
     "set_style",
+    "write_report",
 ]
