@@ -18,13 +18,14 @@ from .check import check
 from .detectors import detectors
 from .download import download
 from .fit import fit
+from .report import report
 from .score import score
 from .watch import watch
 
 
 @click.group(
     cls=_shared.Commands,
-    commands=[check, detectors, download, fit, score, watch],
+    commands=[check, detectors, download, fit, report, score, watch],
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="esa4-helpers")
