@@ -191,6 +191,17 @@ def test_the_lecture_page_shows_what_went_wrong(pages):
     assert len({image["alt"] for image in images}) == 2
 
 
+def test_the_report_shows_what_its_page_says(pages):
+    (frame,) = pages["book/reference/report"].find("article").find_all("iframe")
+    file = SITE / "book/reference" / frame["src"]
+    report = BeautifulSoup(file.read_text(encoding="utf-8"), "html.parser")
+    alarms = report.find(id="alarms").find("tbody").find_all("tr")
+    assert {row.td.get_text() for row in alarms} == {"day 8.flac"}
+    failing = report.find(id="sensor").find("tbody").find_all("tr")
+    assert [row.th.get_text() for row in failing] == ["day 9.flac"]
+    assert "The promise is kept" in report.find(id="promise").get_text()
+
+
 def test_chapter_1_lets_one_listen(pages):
     assert len(pages["book/01_dataset"].find_all("audio")) == 6
 
