@@ -290,7 +290,7 @@ def _of_one(m: _Measured) -> Iterator[Finding]:
     silent = np.flatnonzero(m.levels < _SILENCE_DB)
     if len(silent) == len(m.levels):
         yield found(
-            "silence", "problem", "holds no sound: was the sensor on?", m.seconds
+            "silence", "problem", "holds no sound, as if the sensor was off", m.seconds
         )
         return
     if silent.size:
