@@ -68,6 +68,7 @@ def test_it_holds_the_package_as_it_is_in_the_tree_and_nothing_else(wheel):
     assert held.keys() - notes == PACKAGE
     assert {name.split("/", 1)[1] for name in notes} == {
         "METADATA",
+        "entry_points.txt",
         "WHEEL",
         "licenses/LICENSE",
     }
