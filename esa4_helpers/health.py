@@ -53,6 +53,9 @@ _PIECE_SECONDS = 10.0
 _SHORTEST_SECONDS = 1.0
 # Of a recording's marks, every fourth will do, and ten hours of them stay small.
 _MARKS_KEPT = 4
+_HOURS_OF_MARKS = 10
+# Of more hours, fewer, so that memory stays flat; with every 41st, shared halves still show.
+_FEWEST_MARKS_KEPT = 41
 _RATE_FOR_MARKS = 16000
 _FALSE_ALARM_RATE = 0.1
 
@@ -181,7 +184,9 @@ def check_recordings(
         findings.append(Finding("empty", "problem", (), nothing, 0.0))
     else:
         findings += _of_all(sounding)
-        findings += _shared_sound({m.name: files[m.name] for m in sounding}, channel)
+        hours = sum(m.seconds for m in sounding) / 3600
+        sounding_files = {m.name: files[m.name] for m in sounding}
+        findings += _shared_sound(sounding_files, channel, hours)
     return sorted(findings, key=lambda f: -SEVERITIES.index(f.severity))
 
 
@@ -489,9 +494,12 @@ def _levels_of_pieces(m: _Measured) -> list[float]:
     return [_db(piece.mean()) for piece in np.array_split(m.power, n_pieces)]
 
 
-def _shared_sound(files: dict[str, Path], channel: int | str) -> Iterator[Finding]:
+def _shared_sound(
+    files: dict[str, Path], channel: int | str, hours: float
+) -> Iterator[Finding]:
     """Find copies and overlapping pieces, by marks at one rate for all."""
     n_samples = round(_shortest(files) * _RATE_FOR_MARKS)
+    every = _marks_kept(hours)
     cut = _Cut(_RATE_FOR_MARKS, n_samples, n_samples, channel)
     names, marks = [], []
     for name, path in files.items():
@@ -499,7 +507,7 @@ def _shared_sound(files: dict[str, Path], channel: int | str) -> Iterator[Findin
             for clip in _clips_of(path, cut):
                 found = _marks_of(clip)
                 names.append(name)
-                marks.append(found[found[:, 1] % _MARKS_KEPT == 0])
+                marks.append(found[found[:, 1] % every == 0])
         except (_RefusedError, _DamagedError):
             continue
     if not marks:
@@ -524,6 +532,12 @@ def _shared_sound(files: dict[str, Path], channel: int | str) -> Iterator[Findin
             "machine, and training on them promises too few false alarms.",
             float(np.count_nonzero(first == start)),
         )
+
+
+def _marks_kept(hours: float) -> int:
+    """Every which mark to keep, by its number; odd, as numbers are made of powers of 2."""
+    wanted = int(_MARKS_KEPT * hours / _HOURS_OF_MARKS) | 1
+    return min(max(_MARKS_KEPT, wanted), _FEWEST_MARKS_KEPT)
 
 
 def _shortest(files: dict[str, Path]) -> float:
