@@ -13,6 +13,7 @@ from scipy.signal import lfilter
 from esa4_helpers import (
     Finding,
     check_recordings,
+    health,
     make_synthetic_machine,
     read_recordings,
 )
@@ -217,3 +218,11 @@ def test_recordings_that_are_known_already_give_the_same_findings(tmp_path, heal
     (tmp_path / "empty.wav").touch()
     known = read_recordings(tmp_path, clip_seconds=1.0)
     assert check_recordings(known) == check_recordings(tmp_path)
+
+
+def test_copies_are_noticed_among_more_hours_than_all_marks_are_kept_of(
+    tmp_path, healthy, monkeypatch
+):
+    monkeypatch.setattr(health, "_HOURS_OF_MARKS", 1e-9)
+    copied = [*healthy, 0.7 * healthy[0]]
+    assert "duplicates" in found(write(tmp_path, copied))
