@@ -1,13 +1,30 @@
 # make site and make test do everything from a fresh clone; make help lists the rest.
 .POSIX:
 .NOTPARALLEL:
-.PHONY: help site test lint notebooks exercises grade bench mimii test-colab links clean
+.PHONY: help site test lint notebooks exercises grade bench mimii test-colab test-versions \
+	audit links clean always
 
-PYTHON = python3
+# Those that all that the course builds on is there for; pyproject.toml says why.
+PYTHONS = 3.11 3.12 3.13
 VENV = .venv
 BIN = $(VENV)/bin
 FOR_SITE = $(VENV)/site
 INSTALLED = $(VENV)/installed
+
+# Who has no home to write to, as many a user that only runs programs, gets one in here.
+export HOME := $(shell home="$${HOME:-$$(eval echo ~$$(id -un))}"; \
+	[ -w "$$home" ] || { home="$$PWD/_build/home"; mkdir -p "$$home"; }; echo "$$home")
+
+# PYTHON, if named; else the one that was named once, or python3. It is asked in a line that
+# any Python understands, before anything is installed.
+CHOOSE_PYTHON = \
+	version() { "$$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || :; }; \
+	fits() { case " $(PYTHONS) " in *" $$(version "$$1") "*) ;; *) false;; esac; }; \
+	python="$${PYTHON:-$(BIN)/python}"; \
+	[ -n "$${PYTHON:-}" ] || fits "$$python" || python=python3; \
+	fits "$$python" || { found=$$(version "$$python"); \
+		echo "$$python is $${found:-no Python that runs}; the course needs one of $(PYTHONS):" \
+			"name it, as in make site PYTHON=python3.12" >&2; exit 1; }
 
 # Without the recordings, go on with synthetic clips, and say so in one line; without the
 # machines of chapter 7, with synthetic ones there. They are 300 MB, so their progress is
@@ -45,12 +62,19 @@ help:
 	@echo "make bench       measure detectors next to the lecture's, streams, and many hours"
 	@echo "make mimii       measure all detectors on MIMII's machines (ESA4_MIMII, OPTIONS=)"
 	@echo "make test-colab  run the course with Google Colab's versions (WITHOUT=06_faults)"
+	@echo "make test-versions  run package and chapters with the lowest and the newest versions"
+	@echo "                 that are allowed (ON=3.12, VERSIONS=lowest)"
+	@echo "make audit       ask whether what is pinned has known holes"
 	@echo "make links       ask whether all addresses on the web still answer"
 	@echo "make clean       remove what was installed and built; grades and tables stay"
+	@echo "All take PYTHON=python3.12, to be installed with one that is not python3."
+
+# What writes to _build does so one after the other.
+ALONE = $(BIN)/python tools/alone.py
 
 site: $(FOR_SITE)
 	@$(CHOOSE_CLIPS); \
-	$(BIN)/jupyter-book build . -W -n --keep-going && \
+	$(ALONE) $(BIN)/jupyter-book build . -W -n --keep-going && \
 	echo && echo "Open this page: $$PWD/_build/html/index.html"
 
 # Several tests run at a time, so threads of a matrix product would wait for each other.
@@ -61,8 +85,8 @@ ONE_THREAD = export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 \
 test: $(INSTALLED) lint
 	@$(CHOOSE_CLIPS); \
 	$(ONE_THREAD); \
-	$(BIN)/pytest -n 2 -rs book && \
-	$(BIN)/pytest -n 2 -rs
+	$(ALONE) $(BIN)/pytest -n 2 -rs book && \
+	$(ALONE) $(BIN)/pytest -n 2 -rs
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -98,24 +122,23 @@ test-colab: $(INSTALLED)
 	$(ONE_THREAD); \
 	$(BIN)/python tools/try_colab.py $${WITHOUT:+--without $$WITHOUT}
 
+test-versions: $(INSTALLED)
+	@$(CHOOSE_CLIPS); \
+	$(ONE_THREAD); \
+	$(BIN)/python tools/try_versions.py --pythons $${ON:-$(PYTHONS)} $${VERSIONS:+--versions $$VERSIONS}
+
+# What constraints.txt pins, whether it is installed here or on other systems only.
+audit: $(INSTALLED)
+	$(BIN)/uv tool run --quiet pip-audit@2.10.1 --requirement constraints.txt --no-deps --disable-pip
+
 links: $(FOR_SITE)
 	@$(CHOOSE_CLIPS); \
-	$(BIN)/jupyter-book build . --builder linkcheck
+	$(ALONE) $(BIN)/jupyter-book build . --builder linkcheck
 
 clean:
-	rm -rf _build build dist $(VENV) .colab .coverage .pytest_cache .ruff_cache *.egg-info
+	rm -rf _build build dist $(VENV) $(VENV).lock .colab .versions .coverage .pytest_cache .ruff_cache *.egg-info
 
-# Compiled at once, as some computers never keep what Python compiles.
-INSTALL = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python \
-	--constraint constraints.txt --editable .
-
-# uv installs in seconds what pip takes minutes for.
-$(FOR_SITE): pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet uv
-	$(INSTALL) --group site
-	touch $(FOR_SITE)
-
-$(INSTALLED): $(FOR_SITE)
-	$(INSTALL) --group test
-	touch $(INSTALLED)
+# Looked after each time: a folder can be moved, and a Python can go.
+$(FOR_SITE) $(INSTALLED): always
+	@$(CHOOSE_PYTHON); \
+	"$$python" tools/environment.py $@

@@ -30,6 +30,7 @@ from typing import Any
 import nbformat
 import numpy as np
 from notebooks import repository_url
+from pythons import UV, find_python, is_version
 
 from esa4_helpers import load_dataset
 
@@ -39,7 +40,6 @@ FOLDER = ROOT / ".colab"
 ENVIRONMENTS = [FOLDER / "venv1", FOLDER / "venv2"]
 VERSIONS = ROOT / "tools" / "colab-versions.txt"
 COLAB_PYTHON = "3.13"
-UV = Path(sys.executable).with_name("uv")
 
 # What the helper needs and Colab lacks may be added, as long as it moves nothing.
 MAY_BE_ADDED = ["esa4-helpers", "remotezip", "skops"]
@@ -75,36 +75,12 @@ def run(*command: str | Path, **kwargs: Any) -> subprocess.CompletedProcess[str]
     return result
 
 
-def is_colabs(python: str | Path) -> bool:
-    """Whether a command runs a Python of Colab's version."""
-    # A command of that name may be a mere switch to a version that is not there.
-    code = "import sys; print('%d.%d' % sys.version_info[:2])"
-    try:
-        result = subprocess.run([python, "-c", code], capture_output=True, text=True)
-    except OSError:
-        return False
-    return result.stdout.strip() == COLAB_PYTHON
-
-
-def find_python() -> str | None:
-    """A Python of Colab's version on this machine, or one that uv can get."""
+def find_colabs_python() -> str | None:
+    """The Python that was named, or one of Colab's version on this machine."""
     named = os.environ.get("COLAB_PYTHON")
-    if named:
-        if not is_colabs(named):
-            sys.exit(f"COLAB_PYTHON names {named}, which is no Python {COLAB_PYTHON}")
-        return named
-    name = f"python{COLAB_PYTHON}"
-    candidates = [
-        shutil.which(name),
-        *Path.home().glob(f".pyenv/versions/*/bin/{name}"),
-    ]
-    for candidate in filter(None, candidates):
-        if is_colabs(candidate):
-            return str(candidate)
-    found = subprocess.run(
-        [UV, "python", "find", COLAB_PYTHON], capture_output=True, text=True
-    )
-    return found.stdout.strip() if found.returncode == 0 else None
+    if named and not is_version(named, COLAB_PYTHON):
+        sys.exit(f"COLAB_PYTHON names {named}, which is no Python {COLAB_PYTHON}")
+    return named or find_python(COLAB_PYTHON)
 
 
 def make_environment(environment: Path, python: str) -> None:
@@ -260,7 +236,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--without", nargs="+", choices=known, default=[])
     left_out = parser.parse_args(arguments).without
     FOLDER.mkdir(exist_ok=True)
-    python = find_python()
+    python = find_colabs_python()
     if python is None:
         print(
             f"No Python {COLAB_PYTHON} is at hand: the course was NOT tried with "
