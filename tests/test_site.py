@@ -20,6 +20,7 @@ import pytest
 import yaml
 from browser import barriers, chromium, complaints, cut_off, overflow
 from bs4 import BeautifulSoup
+from sphinx_ext.esa4_policy import digest
 
 from esa4_helpers import alarm_report
 
@@ -75,7 +76,7 @@ def test_every_page_is_there(pages):
 def test_the_front_door_is_the_landing_page_itself(pages):
     door, landing = pages["index"], pages["book/index"]
     assert door.find("article").get_text() == landing.find("article").get_text()
-    assert not door.find("meta", attrs={"http-equiv": True})
+    assert not door.find("meta", attrs={"http-equiv": "refresh"})
     assert door.find("article").find("a", href="book/01_dataset.html")
     assert [(SITE / player["src"]).resolve() for player in door.find_all("audio")] == [
         (SITE / "book" / player["src"]).resolve()
@@ -129,6 +130,22 @@ def test_nothing_is_loaded_from_elsewhere(pages, name):
     assert addresses
     for address in addresses:
         assert not re.match(r"(https?:)?//", address), address
+
+
+def test_each_page_says_that_it_runs_and_loads_nothing_but_the_sites(pages):
+    for name, page in pages.items():
+        (tag,) = page.find_all("meta", attrs={"http-equiv": "Content-Security-Policy"})
+        assert not tag.find_previous(["script", "link", "style"]), name
+        rules = dict(rule.split(" ", 1) for rule in tag["content"].split("; "))
+        assert rules["default-src"] == rules["base-uri"] == "'none'"
+        assert rules.pop("style-src") == "'self' file: 'unsafe-inline'"
+        scripts = page.find_all("script", src=False, type=None)
+        assert rules.pop("script-src").split() == [
+            *("'self'", "file:"),
+            *sorted({digest(script.string) for script in scripts}),
+        ]
+        others = {word for rule in rules.values() for word in rule.split()}
+        assert others == {"'none'", "'self'", "file:", "data:"}
 
 
 def test_styles_load_nothing_from_elsewhere():
@@ -419,6 +436,14 @@ def visit(browser, address) -> Iterator[Callable]:
 # After which a page is laid out anew, and has answered to its size.
 TWO_FRAMES = "new Promise(go => requestAnimationFrame(() => requestAnimationFrame(go)))"
 
+# Playwright's own way of waiting is one that the site's policy forbids.
+IT_PLAYS = """
+(audio) => new Promise((go) => {
+  const look = () => audio.currentTime > 0.05 ? go() : requestAnimationFrame(look);
+  look();
+})
+"""
+
 # Of what cells print, as nobody scrolls through numbers.
 TOO_WIDE_FOR_A_PHONE = """
 [...document.querySelectorAll(".stream pre")]
@@ -464,6 +489,28 @@ class TestInABrowser:
         page.get_by_role("link", name="Start at the front page").click()
         page.wait_for_url("**/esa4/book/index.html")
         assert page.locator("h1").first.text_content().startswith("Hear when")
+
+    def test_no_page_runs_what_was_slipped_into_it(self, browser, address):
+        page = browser.new_page()
+        page.goto(f"{address}/book/03_gmm.html")
+        slipped = """() => {
+          const script = document.createElement("script");
+          script.textContent = "window.slipped = true";
+          const image = document.createElement("img");
+          image.setAttribute("onerror", "window.slipped = true");
+          const done = new Promise((go) => image.addEventListener("error", go));
+          image.src = "none.png";
+          document.body.append(script, image);
+          return done.then(() => Boolean(window.slipped));
+        }"""
+        assert page.evaluate(slipped) is False
+        assert page.locator("mjx-container").count() > 0
+        page.close()
+
+    def test_the_search_finds_something(self, visit, address):
+        page = visit("search")
+        page.goto(f"{address}/search.html?q=mixture")
+        page.locator("#search-results li").first.wait_for()
 
     def test_the_sidebar_fits_a_small_laptop(self, visit):
         bar = visit("book/05_evaluation", 1400, 900).locator(".bd-sidebar-primary")
@@ -544,9 +591,7 @@ class TestInABrowser:
             assert page.locator(f"#{id}").count() == 1
             play = page.locator(f"#{id} button:visible, #{id} [role=button]:visible")
             play.first.press("Enter")
-            page.wait_for_function(
-                f"document.querySelector('#{id} audio').currentTime > 0.05"
-            )
+            page.locator(f"#{id} audio").first.evaluate(IT_PLAYS)
 
     @pytest.mark.parametrize("name", [n for n in WIDGETS if "explorer" in WIDGETS[n]])
     def test_thresholds_agree_with_python(self, visit, name):
