@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sklearn
 
 from benchmarks import lecture, run, scale, storage, streaming
 from benchmarks.features import bare_transforms, ratio_to_bare_transforms
@@ -57,6 +58,10 @@ class TestLecture:
             aucs.add(round(auc(recordings.test.is_anomaly, scores), 2))
         assert aucs == {0.80, 0.84}
 
+    @pytest.mark.skipif(
+        sklearn.__version__.startswith("1.6."),
+        reason="this scikit-learn fits 32-bit numbers in 64 bits",
+    )
     def test_its_mixture_fails_in_32_bits_on_the_recordings(self, recordings):
         X = lecture.mean_over_time(recordings.train.audio, recordings.sr)
         assert lecture.fails_in_32_bits(X, seed=42)
