@@ -117,7 +117,7 @@ def main(target: str) -> None:
     except PermissionError as error:
         sys.exit(
             f"{error.filename} can't be written: does it belong to another user? "
-            "Name a folder of your own: VENV=.venv-mine"
+            "Name one of your own, VENV=.venv-mine, or work in a copy of the course"
         )
 
 
