@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 from threading import Thread
@@ -220,8 +221,8 @@ def test_of_two_at_once_one_makes_it_and_the_other_waits(made, capsys):
         both = [Thread(target=environment.main, args=[".venv/site"]) for _ in range(2)]
         for one in both:
             one.start()
-        while capsys.readouterr().out.count("waiting for it") < 1:
-            pass
+        while "waiting for it" not in capsys.readouterr().out:
+            time.sleep(0.01)
         assert made == []
     for one in both:
         one.join()
