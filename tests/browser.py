@@ -16,6 +16,7 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+CONTRAST = "color-contrast"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
     "--no-sandbox",
@@ -72,11 +73,12 @@ def complaints(page: Page, site: str = "file:") -> list[str]:
 
 
 def barriers(
-    page: Page, within: str | None = None, rules: list[str] | None = None
+    page: Page, within: str | None = None, *, colours: bool = True, others: bool = True
 ) -> list[str]:
     """Name what axe finds to be serious or critical for readers with disabilities.
 
-    It looks within one element, or for breaches of some rules, if these are given.
+    It looks within what a selector finds, if one is given; at whether colours can be told
+    from each other, at all others, or at both.
     """
     try:
         from axe_playwright_python.sync_playwright import Axe
@@ -86,14 +88,47 @@ def barriers(
         pytest.skip("the Python package axe-playwright-python is not installed")
     # Reading ahead, axe would look for imported styles in the wrong place.
     options = {"preload": False, "resultTypes": ["violations"]}
-    if rules:
-        options["runOnly"] = rules
+    if not others:
+        options["runOnly"] = [CONTRAST]
+    elif not colours:
+        options["rules"] = {CONTRAST: {"enabled": False}}
     return [
         f"{violation['id']}: {node['html'][:200]}"
         for violation in Axe().run(page, within, options).response["violations"]
         if violation["impact"] in ("serious", "critical")
         for node in violation["nodes"]
     ]
+
+
+# What is painted the same way, on grounds that are, can be read as well on any page.
+MARK_WHAT_IS_PAINTED_ANEW = """
+(known) => {
+  const seen = new Set(known), fresh = new Set();
+  const look = (box, around) => {
+    const { color, opacity, fontSize, fontWeight, backgroundColor, backgroundImage }
+      = getComputedStyle(box);
+    const painted = [around, color, opacity, fontSize, fontWeight, backgroundColor,
+                     backgroundImage].join();
+    const isText = (node) => node.nodeType === Node.TEXT_NODE && node.textContent.trim();
+    if (box.matches("input, select, textarea") || [...box.childNodes].some(isText)) {
+      const visible = box.checkVisibility({ opacityProperty: true, visibilityProperty: true });
+      const isFresh = visible && !seen.has(painted) && !fresh.has(painted);
+      box.toggleAttribute("data-painted-anew", isFresh);
+      if (isFresh) fresh.add(painted);
+    }
+    for (const part of box.children) look(part, painted);
+  };
+  look(document.body, "");
+  return [...fresh];
+}
+"""
+
+
+def pale(page: Page, known: set[str]) -> list[str]:
+    """Name what is hard to tell from its ground, and is not known from other pages."""
+    fresh = page.evaluate(MARK_WHAT_IS_PAINTED_ANEW, [*known])
+    known.update(fresh)
+    return barriers(page, "[data-painted-anew]", others=False) if fresh else []
 
 
 def overflow(page: Page) -> int:

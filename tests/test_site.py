@@ -12,17 +12,21 @@ from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 import yaml
-from browser import barriers, chromium, complaints, cut_off, overflow
+from browser import barriers, chromium, complaints, cut_off, overflow, pale
 from bs4 import BeautifulSoup
 from sphinx_ext.esa4_policy import digest
 
 from esa4_helpers import alarm_report
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 ROOT = Path(__file__).resolve().parent.parent
 JUPYTER_BOOK = Path(sys.executable).with_name("jupyter-book")
@@ -414,23 +418,26 @@ def browser() -> Iterator:
         yield browser
 
 
+@pytest.fixture(scope="module")
+def tab(browser, address) -> tuple[Page, list[str]]:
+    """One for all tests, as opening another takes longer than most pages, and what is wrong."""
+    page = browser.new_page()
+    return page, complaints(page, site=address)
+
+
 @pytest.fixture
-def visit(browser, address) -> Iterator[Callable]:
+def visit(tab, address) -> Iterator[Callable]:
     """Open a page of the site; nothing may go wrong there, nor come from elsewhere."""
-    contexts, wrong = [], []
+    page, wrong = tab
+    wrong.clear()
 
     def open_page(name: str, width: int = 390, height: int = 844):
-        size = {"width": width, "height": height}
-        contexts.append(browser.new_context(viewport=size))
-        page = contexts[-1].new_page()
-        wrong.append(complaints(page, site=address))
+        page.set_viewport_size({"width": width, "height": height})
         page.goto(f"{address}/{name}.html")
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
-    assert not any(wrong)
+    assert wrong == []
 
 
 # After which a page is laid out anew, and has answered to its size.
@@ -451,33 +458,26 @@ TOO_WIDE_FOR_A_PHONE = """
   .map((printed) => printed.textContent)
 """
 
-# Most words of a page are code, in a dozen colours; axe looks at each word that is seen.
-# A link needs its name.
-HIDE_REPEATED_COLOURS = """
-() => {
-  const seen = new Set();
-  for (const word of document.querySelectorAll(".highlight span:not(a *)")) {
-    const around = word.closest(".highlight").parentElement;
-    const colours = [word, around, around.parentElement].map((box) => box.className);
-    if (seen.has(String(colours))) word.style.visibility = "hidden";
-    else seen.add(String(colours));
-  }
-}
-"""
-
 
 class TestInABrowser:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def painted(cls) -> set[str]:
+        """The ways in which text was painted on the pages so far."""
+        return set()
+
     @pytest.mark.parametrize("name", [*CONTENT, "search", "genindex", LISTING])
-    def test_everyone_can_read_it_by_day_and_by_night(self, visit, name):
+    def test_everyone_can_read_it_by_day_and_by_night(self, visit, painted, name):
         page = visit(name)
         assert page.evaluate(TOO_WIDE_FOR_A_PHONE) == []
-        page.evaluate(HIDE_REPEATED_COLOURS)
-        for theme, rules in (("light", None), ("dark", ["color-contrast"])):
-            page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
-            # Only colours depend on the theme.
-            assert barriers(page, rules=rules) == []
-        # A sidebar slides out of sight, and would still be on its way.
+        assert barriers(page, colours=False) == []
+        # Colours change slowly, and a sidebar slides out of sight: they would still be on
+        # their way.
         page.add_style_tag(content="* { transition: none !important }")
+        # Only colours depend on the theme.
+        for theme in ("light", "dark"):
+            page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+            assert pale(page, painted) == []
         for width in (390, 820, 1400):
             page.set_viewport_size({"width": width, "height": 900})
             page.evaluate(TWO_FRAMES)
