@@ -190,17 +190,20 @@ def same_order(*scores: list[float]) -> bool:
 
 def demand_same_scores() -> None:
     """Compare what detectors say there and here, on other versions of everything."""
-    here, there = (
-        json.loads(
-            run(
-                *(python, "-c", SCORING),
-                cwd=FOLDER,
-                env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
-                capture_output=True,
-            ).stdout
+
+    def score(python: str | Path) -> dict[str, list[float]]:
+        printed = run(
+            *(python, "-c", SCORING),
+            cwd=FOLDER,
+            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+            capture_output=True,
+        ).stdout
+        return json.loads(printed)
+
+    with ThreadPoolExecutor() as pool:
+        here, there = pool.map(
+            score, (sys.executable, ENVIRONMENTS[0] / "bin" / "python")
         )
-        for python in (sys.executable, ENVIRONMENTS[0] / "bin" / "python")
-    )
     for name, scores in here.items():
         # A network may round otherwise, but ranks the clips alike.
         compare = same_order if name == "autoencoder" else same_numbers
