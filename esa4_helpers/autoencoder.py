@@ -24,6 +24,7 @@ from .detectors import (
     OutlierDetector,
     PanelDetector,
     _split,
+    _take_over,
     _warn_of_few_recordings,
 )
 from .features import BAND_PROFILE, PoolOverTime
@@ -215,15 +216,11 @@ class AutoencoderDetector(OutlierDetector):
         import_keras().utils.set_random_seed(seed)
         model = self._build(S.shape[1:])
         losses = self._train(model, (S - mean) / scale)
-        # In a copy, so that a failed fit leaves no half of a new detector behind.
         fitted = clone(self)
         fitted.mean_, fitted.scale_, fitted.losses_ = mean, scale, losses
         fitted.model_, fitted.shape_ = _without_optimiser(model), S.shape[1:]
         fitted._set_offset(S, groups)
-        # Nor may anything be left of an earlier fit, with other parameters.
-        for name in [name for name in vars(self) if name.endswith("_")]:
-            delattr(self, name)
-        vars(self).update(vars(fitted))
+        _take_over(self, fitted)
         if not by_profile:
             # Else the profile has said so.
             _warn_of_few_recordings(groups, self.contamination)

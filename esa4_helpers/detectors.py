@@ -28,7 +28,13 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from ._checks import as_groups, check_clips, check_count, check_groups
+from ._checks import (
+    as_groups,
+    check_clips,
+    check_count,
+    check_groups,
+    check_number,
+)
 from .duplicates import (
     NearDuplicatesWarning,
     _repeats,
@@ -169,10 +175,7 @@ def held_out_scores(
     if cv > len(X):
         raise ValueError(f"cv must be at most the number of clips, {len(X)}, got {cv}")
     groups = check_groups(groups, len(X))
-    if not hasattr(detector, "score_samples"):
-        raise TypeError(
-            f"detector must have the method score_samples, got {detector!r}"
-        )
+    _check_that_it_scores(detector)
     if groups is None:
         from_audio = isinstance(detector, DetectorPipeline)
         _warn_of_duplicates(near_duplicates(X) if from_audio else _repeats(X))
@@ -181,6 +184,24 @@ def held_out_scores(
     for others, fold in _split(len(X), cv, random_state, groups):
         scores[fold] = anomaly_score(_fit_copy(detector, X, others, groups), X[fold])
     return scores
+
+
+def _check_that_it_scores(detector: Any) -> None:
+    if not hasattr(detector, "score_samples"):
+        raise TypeError(
+            f"detector must have the method score_samples, got {detector!r}"
+        )
+
+
+def _take_over(estimator: BaseEstimator, fitted: BaseEstimator) -> None:
+    """Know what a fitted copy knows, and nothing of an earlier fit any more.
+
+    A copy is fitted first, so that a failure leaves a fitted estimator as it was.
+    """
+    for name in [name for name in vars(estimator) if name.endswith("_")]:
+        delattr(estimator, name)
+    learned = {name: of for name, of in vars(fitted).items() if name.endswith("_")}
+    vars(estimator).update(learned)
 
 
 def _split(
@@ -306,7 +327,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
             self.offset_ = float(np.quantile(-scores, self.contamination))
 
     def _check_contamination(self) -> None:
-        if not 0 < self.contamination <= 0.5:
+        if not 0 < check_number(self.contamination, "contamination") <= 0.5:
             raise ValueError(
                 "contamination is the share of training samples beyond the "
                 f"threshold, above 0 and at most 0.5, got {self.contamination!r}"
@@ -374,9 +395,12 @@ class FeatureDetector(OutlierDetector):
         ValueError
             If ``X`` has another shape, holds NaN or infinity or too few samples, if
             all samples are the same, or if a parameter is out of its range.
+        TypeError
+            If a parameter is no number.
         """
         self._check_contamination()
-        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        fitted = clone(self)
+        X = validate_data(fitted, X, dtype=np.float64, ensure_min_samples=2)
         if self.cv is not None and len(X) < check_count(self.cv, "cv", at_least=2):
             raise ValueError(
                 f"training needs at least {self.cv} clips, so that some can be held "
@@ -384,9 +408,10 @@ class FeatureDetector(OutlierDetector):
             )
         _check_that_they_differ(X)
         groups = check_groups(groups, len(X)) if self.cv is not None else None
-        self.typical_ = np.median(X, axis=0)
-        self._fit(X)
-        self._set_offset(X, groups)
+        fitted.typical_ = np.median(X, axis=0)
+        fitted._fit(X)
+        fitted._set_offset(X, groups)
+        _take_over(self, fitted)
         _warn_of_few_recordings(groups, self.contamination)
         return self
 
@@ -907,6 +932,7 @@ class PanelDetector(FeatureDetector):
 
     def _fit(self, X: np.ndarray) -> None:
         n_parts = check_count(self.n_parts, "n_parts", at_least=1)
+        _check_that_it_scores(self.detector)
         if X.shape[1] % n_parts:
             raise ValueError(
                 f"{X.shape[1]} features can't be split into n_parts={n_parts} equal parts"
@@ -1023,6 +1049,8 @@ class DetectorPipeline(Pipeline):
     ) -> DetectorPipeline:
         """Fit all steps, set the threshold, and remember the training.
 
+        If that fails, the pipeline stays what it was.
+
         Parameters
         ----------
         X : Recordings, or array of shape (n_clips, n_samples)
@@ -1058,14 +1086,14 @@ class DetectorPipeline(Pipeline):
             groups = X.recordings if groups is None else groups
             sr, source, X = X.sr, _source_of(X), X.audio
         groups = as_groups(groups, len(X))
-        self._fit_quietly(X, groups)
+        fitted = clone(self)._fit_quietly(X, groups)
         first = near_duplicates(X) if groups is None else groups
         if groups is None:
             _warn_of_duplicates(first)
         n_recordings = len(np.unique(first))
-        rate = self[-1].contamination
+        rate = fitted[-1].contamination
         if sr is not None:
-            self.training_ = _training_on(
+            fitted.training_ = _training_on(
                 check_clips(X),
                 sr,
                 n_recordings=n_recordings,
@@ -1073,8 +1101,10 @@ class DetectorPipeline(Pipeline):
                 # Copies of what is held out were among what was fitted to.
                 is_held_out=groups is not None or n_recordings == len(X),
                 source=source,
-                packages=("tensorflow",) if hasattr(self[-1], "model_") else (),
+                packages=("tensorflow",) if hasattr(fitted[-1], "model_") else (),
             )
+        self.steps = fitted.steps
+        _take_over(self, fitted)
         _warn_of_few_recordings(groups, rate, n_recordings)
         return self
 

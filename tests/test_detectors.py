@@ -318,6 +318,24 @@ class TestAllDetectors:
         with pytest.raises(ValueError, match="contamination"):
             detector.set_params(contamination=contamination).fit(self.X)
 
+    def test_contamination_is_a_number(self, detector):
+        with pytest.raises(
+            TypeError, match="contamination must be a number, got '0.1'"
+        ):
+            detector.set_params(contamination="0.1").fit(self.X)
+
+    def test_a_failed_fit_leaves_it_as_it_was(self, detector, monkeypatch):
+        def break_off(*args, **kwargs):
+            raise KeyboardInterrupt
+
+        scores = detector.fit(self.X).score_samples(self.X)
+        with pytest.raises(ValueError, match="the same"):
+            detector.fit(np.zeros((8, 3)))
+        monkeypatch.setattr(OutlierDetector, "_place_threshold", break_off)
+        with pytest.raises(KeyboardInterrupt):
+            detector.fit(correlated(50, 4))
+        np.testing.assert_array_equal(detector.score_samples(self.X), scores)
+
     # A plain mixture takes them for a distribution without any width.
     @pytest.mark.parametrize(
         "detector", [name for name in ALL if name != "gmm"], indirect=True
@@ -614,6 +632,10 @@ class TestPanel:
         whole = PanelDetector(MahalanobisDetector(), n_parts=1).fit(self.X)
         assert whole.predict([broken])[0] == -1
 
+    def test_takes_only_what_scores(self):
+        with pytest.raises(TypeError, match=r"method score_samples, got KMeans\(\)"):
+            PanelDetector(KMeans()).fit(self.X)
+
     def test_leaves_the_detector_it_was_given_alone(self):
         single = MahalanobisDetector()
         PanelDetector(single, n_parts=2).fit(self.X)
@@ -700,6 +722,14 @@ class TestPipelineWithLevel:
         S = whole[:1].fit_transform(self.noise(20))
         assert type(whole[1:]) is Pipeline
         assert whole[1:].fit(S).score_samples(S).shape == (20,)
+
+    def test_a_failed_fit_leaves_it_as_it_was(self):
+        both, clips = self.make().fit(self.noise(20)), self.noise(3, 1)
+        scores, training = both.score_samples(clips), both.training_
+        with pytest.raises(ValueError, match="at least 5 clips"):
+            both.fit(np.tile(self.noise(4, 2), 2))
+        np.testing.assert_array_equal(both.score_samples(clips), scores)
+        assert both.training_ is training
 
     def test_scores_in_another_unit_are_refused(self):
         both = self.make().set_params(detector=MahalanobisDetector(cv=5))
