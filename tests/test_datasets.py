@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import functools
 import hashlib
 import http.server
@@ -390,6 +391,26 @@ class TestFetchArchive:
             fetch_archive()
         assert not isinstance(caught.value, DatasetUnreachableError)
         assert file.read_text() == "mine"
+
+    def test_a_full_disk_is_named_and_keeps_nothing(self, upstream, cache, full_disk):
+        cache.mkdir()
+        full_disk(len(SMALL_ARCHIVE) - 1)
+        with pytest.raises(
+            DatasetError, match=f"(?s){cache}, can't be used.*{WAYS_OUT}"
+        ):
+            fetch_archive()
+        assert list(cache.iterdir()) == []
+
+    def test_a_folder_that_can_only_be_read_is_named(
+        self, upstream, cache, monkeypatch
+    ):
+        # As root, a folder's mode would keep nobody out.
+        def refuse(path: Path, *args: object) -> None:
+            raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+        monkeypatch.setattr(os, "mkdir", refuse)
+        with pytest.raises(DatasetError, match=f"(?s){cache}.*Read-only.*{WAYS_OUT}"):
+            fetch_archive()
 
     def test_given_archive_is_used_and_never_touched(
         self, upstream, cache, monkeypatch, tmp_path

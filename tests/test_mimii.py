@@ -625,6 +625,14 @@ class TestKeeping:
         # The list of members and five clips were there.
         assert server.n_bytes < 0.6 * n_wanted_bytes(wanted(8, 3))
 
+    def test_a_full_disk_is_named_and_keeps_no_half(self, server, cache, full_disk):
+        load(2, 1)
+        before = files(cache)
+        full_disk(1000)
+        with pytest.raises(DatasetError, match="folder for downloads.*" + WAYS_OUT):
+            load()
+        assert files(cache) == before
+
 
 ALWAYS = itertools.repeat
 
