@@ -2,38 +2,55 @@
 
 Settings come from the environment, so that a classroom can be prepared without
 touching a notebook: ``ESA4_DATASET`` names the data set, ``ESA4_DATA_HOME`` the
-folder that downloads go to, ``ESA4_ARCHIVE`` a copy of ``anomaly_mini.zip``. Other
-machines come from ``esa4_helpers.mimii``, which has settings of its own.
+folder that downloads go to, ``ESA4_ARCHIVE`` a copy of ``anomaly_mini.zip``.
+``ESA4_RECORDINGS`` names other recordings in their place; a fork of the course names its
+own once and for all in ``own_recordings.toml``. Other machines come from
+``esa4_helpers.mimii``, which has settings of its own.
 """
 
 from __future__ import annotations
 
-import io
+import hashlib
 import os
-import zipfile
+import re
+import tomllib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib.resources import files
 from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
 
 import librosa
 import numpy as np
 import pooch
 import requests
-import soundfile
 
 from ._checks import check_clips, check_count, check_labels, check_sample_rate
+from ._clip_files import ClipFilesError, read_clip_files
+from ._files import fetch, given_path, reason, trouble_with, write_whole
 from .synthesis import ANOMALY_KINDS, NORMAL, RECORDED_ANOMALY_KINDS, synthesize_clip
 
 # The kind of an abnormal clip of which no more is known.
 ABNORMAL = "abnormal"
-DATASET_NAMES = ("anomaly_mini", "synthetic")
+DATASET_NAMES = ("recordings", "anomaly_mini", "synthetic")
 
 ARCHIVE_URL = (
     "https://raw.githubusercontent.com/machinelistening/machinelistening.github.io/"
     "e5b440fdc0658756681d62b418199bcad04dbee4/anomaly_mini.zip"
 )
 ARCHIVE_SHA256 = "53fa0ab5613ca129f7c62b303fe27109418622f91e551f6c4e61253940f352e9"
+
+ARCHIVE_BYTES = 3480512
+
+# What the chapters can do with, and a page can carry.
+FEWEST_CLIPS = {"train_*": 10, "test_normal_*": 5, "test_anomaly_*": 5}
+MOST_CLIPS = 200
+LEAST_SECONDS, MOST_SECONDS = 2.5, 600
+LEAST_SR, MOST_SR = 16000, 48000
+OWN_RECORDINGS = "own_recordings.toml"
+_LARGEST_ZIP = 200 * 2**20
 
 _WAYS_OUT = f"""Ways out:
   - connect to the internet and try again: the download is 3.3 MiB;
@@ -43,6 +60,13 @@ _WAYS_OUT = f"""Ways out:
   - choose another, writable folder for the download: ESA4_DATA_HOME=/path/to/folder;
   - work with made-up clips instead: ESA4_DATASET=synthetic,
     or load_dataset("synthetic")."""
+
+_OWN_WAYS_OUT = """Ways out:
+  - name a zip or a folder on this machine: ESA4_RECORDINGS=/path/to/recordings;
+  - or the address of a zip, with its fingerprint in ESA4_RECORDINGS_SHA256;
+  - choose another, writable folder for the download: ESA4_DATA_HOME=/path/to/folder;
+  - work with the course's valve instead: ESA4_DATASET=anomaly_mini;
+  - or with made-up clips: ESA4_DATASET=synthetic."""
 
 
 class DatasetError(RuntimeError):
@@ -248,20 +272,23 @@ def load_dataset(name: str | None = None) -> Dataset:
     is set, and are otherwise downloaded once into ``ESA4_DATA_HOME`` (by
     default the user's cache folder). Either way the archive's SHA-256 is
     checked first. ``"synthetic"`` are made-up clips of the same number and
-    shape; see `make_synthetic_dataset`.
+    shape; see `make_synthetic_dataset`. ``"recordings"`` are anomaly_mini, unless
+    others are named in their place; see `fetch_recordings`. Each of these is checked
+    for what the chapters need.
 
     One is never swapped for the other: if the recordings can't be had, that is
     an error.
 
     Parameters
     ----------
-    name : {"anomaly_mini", "synthetic"}, optional
-        By default what ``ESA4_DATASET`` says, else ``"anomaly_mini"``.
+    name : {"recordings", "anomaly_mini", "synthetic"}, optional
+        By default what ``ESA4_DATASET`` says, else ``"recordings"``.
 
     Returns
     -------
     Dataset
-        30 clips of 2.5 s at 44 100 Hz, ``audio`` of shape (30, 110250).
+        30 clips of 2.5 s at 44 100 Hz, ``audio`` of shape (30, 110250); of other
+        recordings, as many as there are, named as their files.
 
     Raises
     ------
@@ -270,8 +297,9 @@ def load_dataset(name: str | None = None) -> Dataset:
     DatasetUnreachableError
         If the recordings are not on this machine and can't be downloaded.
     DatasetError
-        If ``ESA4_ARCHIVE`` names no file or another one, or if the folder for
-        downloads can't be written to.
+        If a setting names no file or another one, the folder for downloads can't be
+        written to, or other recordings are damaged, named otherwise, of different
+        rates or lengths, or too few.
 
     References
     ----------
@@ -290,7 +318,7 @@ def load_dataset(name: str | None = None) -> Dataset:
     source = "load_dataset()"
     if name is None:
         source = "ESA4_DATASET"
-        name = os.environ.get("ESA4_DATASET") or "anomaly_mini"
+        name = os.environ.get("ESA4_DATASET") or "recordings"
     if name not in DATASET_NAMES:
         raise ValueError(
             f"{source} asks for a data set {name!r}: expected one of "
@@ -298,7 +326,18 @@ def load_dataset(name: str | None = None) -> Dataset:
         )
     if name == "synthetic":
         return make_synthetic_dataset()
-    return _read_archive(fetch_archive())
+    own = _own_recordings() if name == "recordings" else None
+    if own is None:
+        return _read_clips(fetch_archive(), "anomaly_mini")
+    place = fetch_recordings()
+    try:
+        dataset = _read_clips(place, own.title)
+        _check_for_chapters(dataset)
+    except ClipFilesError as error:
+        raise DatasetError(
+            f"The recordings in {own.source} can't be used: {error}\n{_OWN_WAYS_OUT}"
+        ) from None
+    return dataset
 
 
 def make_synthetic_dataset(
@@ -418,13 +457,7 @@ def cache_folder() -> Path:
     downloads
     """
     chosen = os.environ.get("ESA4_DATA_HOME") or pooch.os_cache("esa4_helpers")
-    # Unlike Path.expanduser, this leaves the home of an unknown user as it is.
-    return Path(os.path.expanduser(chosen))
-
-
-def _reason(error: Exception) -> Exception | str:
-    """Say in short why there was no answer: a server's own words, or what went wrong."""
-    return error if isinstance(error, requests.HTTPError) else type(error).__name__
+    return given_path(chosen)
 
 
 def fetch_archive(progressbar: bool = False) -> Path:
@@ -462,79 +495,242 @@ def fetch_archive(progressbar: bool = False) -> Path:
     """
     given = os.environ.get("ESA4_ARCHIVE")
     if given:
-        return _verified(Path(os.path.expanduser(given)))
-    folder = cache_folder()
-    target = folder / "anomaly_mini.zip"
-    # Pooch announces a download on stderr, which would end up in a notebook.
-    pooch.get_logger().setLevel("INFO" if progressbar else "WARNING")
+        named = f"ESA4_ARCHIVE names {given_path(given)}"
+        return _verified(given_path(given), named, ARCHIVE_SHA256, _WAYS_OUT)
+    web = _Download(
+        ARCHIVE_URL, ARCHIVE_SHA256, "anomaly_mini.zip", ARCHIVE_BYTES, _WAYS_OUT
+    )
+    return web.cached(progressbar)
+
+
+def fetch_recordings(progressbar: bool = False) -> Path:
+    """Say where the course's recordings are, after downloading them if need be.
+
+    They are what ``ESA4_RECORDINGS`` names: a folder, a zip, or the address of a zip, of
+    which ``ESA4_RECORDINGS_SHA256`` must give the SHA-256, too. Where this is not set,
+    they are the zip in ``own_recordings.toml`` beside this module, in which a fork of the
+    course names its recordings; and where that names none, `anomaly_mini.zip`.
+
+    Parameters
+    ----------
+    progressbar : bool
+        Whether to show the progress of a download on stderr.
+
+    Returns
+    -------
+    pathlib.Path
+        The zip, or the folder.
+
+    Raises
+    ------
+    DatasetUnreachableError
+        If a zip is not on this machine and can't be downloaded.
+    DatasetError
+        If a setting names no file or folder or another one, or if the folder for
+        downloads can't be written to.
+
+    Examples
+    --------
+    >>> from unittest.mock import patch
+    >>> with patch.dict(os.environ, ESA4_RECORDINGS="my pumps"):
+    ...     fetch_recordings()  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    esa4_helpers.datasets.DatasetError: ESA4_RECORDINGS names my pumps, and there is ...
+    """
+    own = _own_recordings()
+    if own is None:
+        return fetch_archive(progressbar)
+    if own.is_on_the_web:
+        # With the fingerprint in its name, another version is another file.
+        file = f"recordings-{own.sha256[:16]}.zip"
+        web = _Download(own.source, own.sha256, file, _LARGEST_ZIP, _OWN_WAYS_OUT)
+        return web.cached(progressbar)
+    path = given_path(own.source)
+    if path.is_dir():
+        return path
+    named = f"{own.setting} names {path}"
+    return _verified(path, named, own.sha256, _OWN_WAYS_OUT)
+
+
+@dataclass(frozen=True)
+class _Own:
+    """Recordings that are named in place of anomaly_mini."""
+
+    setting: str
+    source: str
+    sha256: str
+
+    def __post_init__(self) -> None:
+        of = f"the SHA-256 of {self.source}, which {self.setting} names,"
+        if self.sha256 and not re.fullmatch("[0-9a-f]{64}", self.sha256):
+            raise DatasetError(
+                f"{of} should be 64 digits from 0 to f, found {self.sha256!r}"
+            )
+        if self.is_on_the_web and not self.sha256:
+            raise DatasetError(
+                f"{of} is missing: without it, nobody would notice another file. "
+                f"Give it in {self.sha256_setting}"
+            )
+
+    @property
+    def sha256_setting(self) -> str:
+        is_file = self.setting.endswith(".toml")
+        return f"sha256 in {self.setting}" if is_file else "ESA4_RECORDINGS_SHA256"
+
+    @property
+    def is_on_the_web(self) -> bool:
+        return self.source.lower().startswith(("http://", "https://"))
+
+    @property
+    def title(self) -> str:
+        """The name of the zip or the folder, as what the data set is called."""
+        if self.is_on_the_web:
+            return PurePosixPath(urlsplit(self.source).path).stem
+        path = given_path(self.source).absolute()
+        return path.name if path.is_dir() else path.stem
+
+
+def _own_recordings() -> _Own | None:
+    """What is named in place of anomaly_mini: for this run, or for the whole fork."""
+    given = os.environ.get("ESA4_RECORDINGS")
+    if given:
+        sha256 = os.environ.get("ESA4_RECORDINGS_SHA256", "")
+        return _Own("ESA4_RECORDINGS", given, sha256.strip().lower())
+    file = files(__package__) / OWN_RECORDINGS
     try:
-        pooch.retrieve(
-            ARCHIVE_URL,
-            known_hash=f"sha256:{ARCHIVE_SHA256}",
-            fname=target.name,
-            path=folder,
-            progressbar=progressbar,
-        )
-    except requests.RequestException as error:
-        damaged = (
-            f"\n{target} is there, but damaged (its SHA-256 differs), and was left alone."
-            if target.exists()
-            else ""
-        )
-        # The chain of causes is a hundred lines long and tells a student nothing.
-        raise DatasetUnreachableError(
-            f"The recordings can't be reached: {ARCHIVE_URL} did not answer as "
-            f"expected ({_reason(error)}).{damaged}\n{_WAYS_OUT}"
+        of_fork = tomllib.loads(file.read_text(encoding="utf-8"))
+        url, sha256 = of_fork["url"].strip(), of_fork["sha256"].strip().lower()
+    except (tomllib.TOMLDecodeError, KeyError, AttributeError) as error:
+        raise DatasetError(
+            f'{OWN_RECORDINGS} should hold two lines, url = "..." and sha256 = "...": '
+            f"{error}"
         ) from None
-    except OSError as error:
-        raise DatasetError(
-            f"The folder for downloads, {folder}, can't be used: {error}\n{_WAYS_OUT}"
-        ) from error
-    except ValueError as error:
-        raise DatasetError(
-            f"What came from {ARCHIVE_URL} is not anomaly_mini.zip: {error}\n"
-            f"The cache in {folder} was left as it was.\n{_WAYS_OUT}"
-        ) from error
-    return target
+    return _Own(OWN_RECORDINGS, url, sha256) if url else None
 
 
-def _verified(archive: Path) -> Path:
-    """Check that a user's own copy of the archive is the right one."""
-    if not archive.is_file():
-        raise DatasetError(
-            f"ESA4_ARCHIVE names {archive}, and there is no such file.\n{_WAYS_OUT}"
-        )
+@dataclass(frozen=True)
+class _Download:
+    """A zip on the web, and what is known of it."""
+
+    url: str
+    sha256: str
+    file: str
+    largest: int
+    ways_out: str
+
+    def cached(self, progressbar: bool) -> Path:
+        """Say where it is kept, after downloading it if need be."""
+        folder = cache_folder()
+        target = folder / self.file
+        try:
+            if not _has_sha256(target, self.sha256):
+                write_whole(target, self._sound(target, progressbar))
+        except requests.RequestException as error:
+            damaged = (
+                f"\n{target} is there, but damaged (its SHA-256 differs), and was left "
+                "alone."
+                if target.exists()
+                else ""
+            )
+            # The chain of causes is a hundred lines long and tells a student nothing.
+            raise DatasetUnreachableError(
+                f"The recordings can't be reached: {self.url} did not answer as "
+                f"expected ({reason(error)}).{damaged}\n{self.ways_out}"
+            ) from None
+        except OSError as error:
+            trouble = trouble_with(folder, "folder")
+            raise DatasetError(
+                f"The folder for downloads, {folder}, can't be used: "
+                f"{trouble or error}\n{self.ways_out}"
+            ) from error
+        return target
+
+    def _sound(self, target: Path, progressbar: bool) -> bytes:
+        try:
+            data = fetch(self.url, self.largest, progressbar)
+            found = hashlib.sha256(data).hexdigest()
+            if found != self.sha256:
+                raise ValueError(f"expected SHA-256 {self.sha256}, found {found}")
+        except ValueError as error:
+            # requests' own errors for addresses that are none are values, too.
+            if isinstance(error, requests.RequestException):
+                raise
+            raise DatasetError(
+                f"What came from {self.url} is not {_file_of(self.url)}: {error}\n"
+                f"The cache in {target.parent} was left as it was.\n{self.ways_out}"
+            ) from error
+        return data
+
+
+def _file_of(url: str) -> str:
+    return PurePosixPath(urlsplit(url).path).name or "a zip"
+
+
+def _has_sha256(file: Path, sha256: str) -> bool:
+    return file.is_file() and pooch.file_hash(str(file), alg="sha256") == sha256
+
+
+def _verified(archive: Path, named: str, sha256: str, ways_out: str) -> Path:
+    """Check that a user's own copy of an archive is the right one."""
+    trouble = trouble_with(archive)
+    if trouble or not archive.is_file():
+        trouble = trouble or "and there is no such file"
+        raise DatasetError(f"{named}, {trouble}.\n{ways_out}")
     try:
         found = pooch.file_hash(str(archive), alg="sha256")
     except OSError as error:
         raise DatasetError(
-            f"ESA4_ARCHIVE names {archive}, which can't be read: {error}\n{_WAYS_OUT}"
+            f"{named}, which can't be read: {error}\n{ways_out}"
         ) from error
-    if found != ARCHIVE_SHA256:
+    if sha256 and found != sha256:
         raise DatasetError(
-            f"ESA4_ARCHIVE names {archive}, which is not a whole anomaly_mini.zip: "
-            f"expected SHA-256 {ARCHIVE_SHA256}, found {found}.\n{_WAYS_OUT}"
+            f"{named}, which is not a whole {archive.name}: "
+            f"expected SHA-256 {sha256}, found {found}.\n{ways_out}"
         )
     return archive
 
 
-def _read_archive(archive: Path) -> Dataset:
-    """Unzip and decode the clips in memory; nothing is left on disk to go stale."""
-    names, audio = [], []
-    with zipfile.ZipFile(archive) as files:
-        for member in files.namelist():
-            if not member.endswith(".wav"):
-                continue
-            clip, sr = soundfile.read(io.BytesIO(files.read(member)), dtype="float32")
-            # The folder is called anomaly_mini: only the file's own name tells
-            # the class of a clip, its path would call every clip abnormal.
-            names.append(PurePosixPath(member).stem)
-            audio.append(clip)
+def _read_clips(place: Path, title: str) -> Dataset:
+    """Decode the clips in memory; nothing is left on disk to go stale."""
+    names, audio, sr = read_clip_files(place)
     return Dataset(
-        audio=np.stack(audio),
+        audio=audio,
         sr=sr,
         names=tuple(names),
         is_train=[name.startswith("train_") for name in names],
-        is_anomaly=["_anomaly_" in name for name in names],
-        title="anomaly_mini",
+        is_anomaly=[name.startswith("test_anomaly_") for name in names],
+        title=title,
     )
+
+
+def _check_for_chapters(dataset: Dataset) -> None:
+    """Say what is lacking for the chapters to run on other recordings, all at once."""
+    found = Counter(re.match(r"train_|test_\w+?_", name)[0] for name in dataset.names)
+    lacking = [
+        f"{found[group[:-1]]} clips are called {group}, and the chapters need at least "
+        f"{fewest}"
+        for group, fewest in FEWEST_CLIPS.items()
+        if found[group[:-1]] < fewest
+    ]
+    if len(dataset) > MOST_CLIPS:
+        lacking.append(
+            f"there are {len(dataset)} clips, and a page shows {MOST_CLIPS} at most"
+        )
+    seconds = dataset.audio.shape[1] / dataset.sr
+    if seconds < LEAST_SECONDS:
+        lacking.append(
+            f"clips last {seconds:.4g} s, and the faults that chapter 6 puts into them "
+            f"need {LEAST_SECONDS:g} s"
+        )
+    if seconds * len(dataset) > MOST_SECONDS:
+        lacking.append(
+            f"all clips last {seconds * len(dataset):.0f} s together, and a page plays "
+            f"{MOST_SECONDS} s at most"
+        )
+    if not LEAST_SR <= dataset.sr <= MOST_SR:
+        lacking.append(
+            f"the sample rate is {dataset.sr} Hz, and the chapters take {LEAST_SR} to "
+            f"{MOST_SR} Hz"
+        )
+    if lacking:
+        raise ClipFilesError("\n  - ".join(["", *lacking]))

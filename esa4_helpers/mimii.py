@@ -17,7 +17,6 @@ import os
 import re
 import sys
 import time
-import uuid
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -43,12 +42,19 @@ from tqdm import tqdm
 from urllib3.util import Retry
 
 from ._checks import check_choice, check_count
+from ._files import (
+    TIMEOUT,
+    LoginPageError,
+    given_path,
+    reason,
+    trouble_with,
+    write_whole,
+)
 from .datasets import (
     ABNORMAL,
     Dataset,
     DatasetError,
     DatasetUnreachableError,
-    _reason,
     cache_folder,
 )
 from .synthesis import NORMAL
@@ -66,8 +72,6 @@ _LARGEST_WASTE = 0.15
 # What the end of a zip says of its directory, in bytes. The directory itself is read by
 # its exact size.
 _ZIP_END = 1024
-# In s: to connect, and between two pieces of an answer.
-_TIMEOUT = (10, 30)
 # In s. A server that asks for more patience than this is given up.
 _LONGEST_WAIT = 120
 # So often may an answer break off, or a clip come damaged, with no other clip between.
@@ -189,7 +193,7 @@ def mimii_folder() -> Path:
     recordings
     """
     given = os.environ.get("ESA4_MIMII")
-    return Path(os.path.expanduser(given)) if given else cache_folder() / "mimii"
+    return given_path(given) if given else cache_folder() / "mimii"
 
 
 @dataclass(frozen=True)
@@ -355,9 +359,11 @@ def _read_given(folder: Path, wanted: _Wanted) -> dict[str, np.ndarray]:
 
 def _find(folder: Path, wanted: _Wanted) -> Path:
     """Say which folder or zip has the wanted machine, at the wanted noise level."""
-    if not folder.is_dir():
+    trouble = trouble_with(folder, "folder")
+    if trouble or not folder.is_dir():
         raise DatasetError(
-            f"ESA4_MIMII names {folder}, and there is no such folder.\n{wanted.ways_out}"
+            f"ESA4_MIMII names {folder}, {trouble or 'which is no folder'}.\n"
+            f"{wanted.ways_out}"
         )
     unpacked = folder / wanted.archive
     places = [
@@ -443,7 +449,7 @@ class _Kept:
             return []
 
     def keep_members(self, members: list[str]) -> None:
-        _write(self.folder / "members.json", json.dumps(members).encode())
+        write_whole(self.folder / "members.json", json.dumps(members).encode())
 
     def clips(self, members: Iterable[str]) -> dict[str, np.ndarray]:
         """Those of some clips that are there, and sound."""
@@ -453,23 +459,12 @@ class _Kept:
     def keep_clip(self, member: str, clip: np.ndarray) -> None:
         flac = io.BytesIO()
         soundfile.write(flac, clip, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
-        _write(self._file(member), flac.getvalue())
+        write_whole(self._file(member), flac.getvalue())
 
     def _file(self, member: str) -> Path:
         model, label, name = PurePosixPath(member).parts[-3:]
         stem = PurePosixPath(name).stem
         return self.folder / model / label / f"{stem}_channel_{self.channel}.flac"
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file in one step: it is there as a whole, or as it was before."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _read_flac(path: Path) -> np.ndarray | None:
@@ -514,11 +509,11 @@ def _fetch(
             ) from None
         except RemoteZipError as error:
             io_failed = isinstance(error, RemoteIOError)
-            reason = _reason(error.__context__) if io_failed else error
+            why = reason(error.__context__) if io_failed else error
             # The chain of causes is a hundred lines long and tells a student nothing.
             raise DatasetUnreachableError(
                 f"{wanted.title} can't be reached: {url} did not answer as expected "
-                f"({reason}).\n{wanted.ways_out}"
+                f"({why}).\n{wanted.ways_out}"
             ) from None
         except (*_DAMAGED, *_BROKEN_OFF) as error:
             n_failures = 1 if len(clips) > n_before else n_failures + 1
@@ -565,6 +560,8 @@ class _Ranges(RemoteFetcher):
             with self._session.get(self._url, stream=True, **first_byte) as response:
                 response.raise_for_status()
                 size = response.headers.get("Content-Range", "").rpartition("/")[2]
+                if not size and "html" in response.headers.get("Content-Type", ""):
+                    raise LoginPageError
         except requests.RequestException as error:
             # zipfile takes any OSError for a sign that this is no zip.
             raise RemoteIOError(str(error)) from error
@@ -612,7 +609,7 @@ def _open(url: str) -> Iterator[RemoteZip]:
             session=session,
             fetcher=_Ranges,
             support_suffix_range=False,
-            timeout=_TIMEOUT,
+            timeout=TIMEOUT,
         )
         with closing(archive.fp), archive:
             yield archive

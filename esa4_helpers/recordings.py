@@ -32,17 +32,9 @@ from ._checks import (
     check_sample_rate,
     is_silent,
 )
+from ._clip_files import UNREADABLE, walk_sounds
 from .datasets import DatasetError
 
-# What libsndfile reads, but for files without a header, of which rate and width are unknown.
-_READABLE = frozenset(
-    {".wav", ".wave", ".bwf", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus"}
-    | {".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf"}
-)
-# Other sound files, such as phones write: left out without a word, they would be missed.
-_UNREADABLE = frozenset(
-    {".m4a", ".aac", ".mp4", ".wma", ".amr", ".3gp", ".webm", ".mka", ".ape", ".ac3"}
-)
 _BY_VALUE = natsort_keygen(alg=ns.IGNORECASE | ns.PATH)
 _FLOATS = ("FLOAT", "DOUBLE")
 
@@ -406,7 +398,7 @@ def find_recordings(
     """
     if isinstance(folder, (str, Path)) and Path(folder).is_dir():
         root = Path(folder)
-        found = {_shown(path.relative_to(root)): path for path in _walk(root)}
+        found = {_shown(path.relative_to(root)): path for path in walk_sounds(root)}
     else:
         given = [folder] if isinstance(folder, (str, Path)) else folder
         paths = (
@@ -429,23 +421,6 @@ def find_recordings(
     return files, skipped
 
 
-def _walk(root: Path) -> Iterator[Path]:
-    """What looks like a sound file, and links to folders."""
-    for place, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if not _is_hidden(name)]
-        links = [name for name in folders if Path(place, name).is_symlink()]
-        for name in (*files, *links):
-            suffix = Path(name).suffix.lower()
-            is_sound = name in links or suffix in _READABLE | _UNREADABLE
-            if is_sound and not _is_hidden(name):
-                yield Path(place, name)
-
-
-def _is_hidden(name: str) -> bool:
-    # The latter is what macOS puts into zips beside the files.
-    return name.startswith(".") or name == "__MACOSX"
-
-
 def _natural_order(name: str) -> tuple[Any, str]:
     """A key that sorts numbers within names by their value, whatever the system."""
     text = unicodedata.normalize("NFC", name)
@@ -456,7 +431,7 @@ def _no_sound(path: Path) -> str | None:
     """Say why a path can't be a recording, before it is opened."""
     if path.is_dir():
         return "a link to a folder, which is not followed: name that folder itself"
-    if path.suffix.lower() in _UNREADABLE:
+    if path.suffix.lower() in UNREADABLE:
         return (
             f"{path.suffix} files can't be read: convert it to WAV or FLAC, for instance "
             "with ffmpeg"

@@ -11,12 +11,9 @@ import errno
 import io
 import json
 import os
-import secrets
 import shutil
 import warnings
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from math import isclose
 from pathlib import Path
 from typing import Any
@@ -32,6 +29,7 @@ from sklearn.utils.validation import check_is_fitted
 from skops.io import dumps, loads
 
 from ._checks import check_number, check_sample_rate
+from ._files import alone_in, unfinished_in
 from .autoencoder import AutoencoderDetector
 from .detectors import (
     DetectorPipeline,
@@ -48,11 +46,6 @@ from .explanation import anomaly_map, has_anomaly_map
 from .features import Level, LogMelSpectrogram, PoolOverTime
 from .training import _PACKAGES, Training, _versions
 
-try:
-    import fcntl
-except ImportError:  # on Windows
-    fcntl = None
-
 # Raised by one when files change so that an earlier version of the package would read
 # them wrongly. Files from before there was a record count as 0.
 _FORMAT = 1
@@ -60,7 +53,6 @@ _RECORD = "detector.json"
 # Far more than any detector needs, and what a computer has: no file may unpack to more.
 _LARGEST = 2**29
 _TOO_LARGE = f"it takes more than {_LARGEST // 2**20} MiB, which no detector needs"
-_UNFINISHED = ".esa4-unfinished-"
 # Networks compute in single precision, and not in the same order on each computer.
 _SAME_SCORE = 1e-4
 _LIBRARIES = (*_PACKAGES, "skops")
@@ -490,8 +482,8 @@ def _write(content: bytes, file: Path) -> None:
         raise PermissionError(errno.EACCES, "it is write-protected")
     if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, f"there is no folder {target.parent}")
-    with _alone_in(target.parent):
-        unfinished = target.with_name(_UNFINISHED + secrets.token_hex(8))
+    with alone_in(target.parent):
+        unfinished = unfinished_in(target.parent)
         try:
             with unfinished.open("xb") as stream:
                 if target.exists():
@@ -503,23 +495,3 @@ def _write(content: bytes, file: Path) -> None:
             unfinished.replace(target)
         finally:
             unfinished.unlink(missing_ok=True)
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Let nobody else save in a folder meanwhile, so that what lies there is rubbish."""
-    if fcntl is None:
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        # Not every file system knows locks. Without one, nothing is swept away.
-        with suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            for left_behind in folder.glob(f"{_UNFINISHED}*"):
-                left_behind.unlink()
-        yield
-    finally:
-        with suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_UN)
-        os.close(handle)

@@ -15,7 +15,7 @@ PUBLIC = tuple(
     re.findall(r"file: book/reference/api/(\w+)$", TOC.read_text("utf-8"), re.MULTILINE)
 )
 # With those that have none, before and after them.
-ORDER = ("_checks", "_relations", *PUBLIC, "__main__")
+ORDER = ("_checks", "_files", "_clip_files", "_relations", *PUBLIC, "__main__")
 
 
 def places() -> set[str]:

@@ -35,6 +35,7 @@ def small_archive() -> bytes:
         ):
             wav = io.BytesIO()
             clip = np.full(100, (i + 1) / 100)
+            clip[1:] = 0
             soundfile.write(wav, clip, 44100, format="WAV", subtype="PCM_16")
             files.writestr(f"anomaly_mini/{name}.wav", wav.getvalue())
     return buffer.getvalue()
