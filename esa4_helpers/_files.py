@@ -151,9 +151,19 @@ def reason(error: Exception) -> str:
 # Onto the disk.
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, unless it is there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        # Of a loop of links, this error says what it is.
+        folder.stat()
+        raise
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file in one step: it is there as a whole, or as it was before."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with alone_in(path.parent):
         unfinished = unfinished_in(path.parent)
         try:

@@ -29,7 +29,7 @@ import requests
 
 from ._checks import check_clips, check_count, check_labels, check_sample_rate
 from ._clip_files import ClipFilesError, read_clip_files
-from ._files import fetch, given_path, reason, trouble_with, write_whole
+from ._files import fetch, given_path, make_folder, reason, trouble_with, write_whole
 from .synthesis import ANOMALY_KINDS, NORMAL, RECORDED_ANOMALY_KINDS, synthesize_clip
 
 # The kind of an abnormal clip of which no more is known.
@@ -574,8 +574,11 @@ class _Own:
 
     @property
     def sha256_setting(self) -> str:
-        is_file = self.setting.endswith(".toml")
-        return f"sha256 in {self.setting}" if is_file else "ESA4_RECORDINGS_SHA256"
+        return (
+            "ESA4_RECORDINGS_SHA256"
+            if self.setting == "ESA4_RECORDINGS"
+            else f"sha256 in {self.setting}"
+        )
 
     @property
     def is_on_the_web(self) -> bool:
@@ -623,6 +626,7 @@ class _Download:
         folder = cache_folder()
         target = folder / self.file
         try:
+            make_folder(folder)
             if not _has_sha256(target, self.sha256):
                 write_whole(target, self._sound(target, progressbar))
         except requests.RequestException as error:
@@ -638,10 +642,9 @@ class _Download:
                 f"expected ({reason(error)}).{damaged}\n{self.ways_out}"
             ) from None
         except OSError as error:
-            trouble = trouble_with(folder, "folder")
             raise DatasetError(
-                f"The folder for downloads, {folder}, can't be used: "
-                f"{trouble or error}\n{self.ways_out}"
+                f"The folder for downloads, {folder}, can't be used: {error}\n"
+                f"{self.ways_out}"
             ) from error
         return target
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import functools
@@ -7,6 +8,7 @@ import hashlib
 import http.server
 import io
 import os
+import socketserver
 import subprocess
 import sys
 import threading
@@ -18,7 +20,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from esa4_helpers import Dataset, datasets, load_dataset, make_synthetic_dataset
+from esa4_helpers import Dataset, _files, datasets, load_dataset, make_synthetic_dataset
 from esa4_helpers.datasets import DatasetError, DatasetUnreachableError, fetch_archive
 from esa4_helpers.synthesis import ANOMALY_KINDS
 
@@ -57,7 +59,8 @@ class Upstream:
             ("127.0.0.1", 0), functools.partial(Handler, directory=str(folder))
         )
         self.url = f"http://127.0.0.1:{self.server.server_port}/{self.file.name}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        serve = self.server.serve_forever
+        threading.Thread(target=serve, args=(0.01,), daemon=True).start()
 
     def stop(self) -> None:
         self.server.shutdown()
@@ -492,6 +495,334 @@ class TestFetchArchive:
             output, errors = process.communicate(timeout=120)
             assert (output, process.returncode) == ("4\n", 0), errors
         assert [file.name for file in cache.iterdir()] == ["anomaly_mini.zip"]
+
+    def test_what_a_killed_process_left_behind_is_swept_away(self, upstream, cache):
+        cache.mkdir()
+        _files.unfinished_in(cache).write_bytes(SMALL_ARCHIVE[:50])
+        mine = cache / "tmpabcd1234"
+        mine.write_text("a file of the user's")
+        fetch_archive()
+        assert set(cache.iterdir()) == {cache / "anomaly_mini.zip", mine}
+
+
+class Slowly:
+    """A server that sends one answer, piece by piece, and then waits for ever."""
+
+    def __init__(self, *pieces: bytes, headers: str = "", pause: float = 0) -> None:
+        self.over = threading.Event()
+        self.n_sent = 0
+        server = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                self.rfile.readline()
+                self.wfile.write(f"HTTP/1.1 200 OK\r\n{headers}\r\n".encode())
+                with contextlib.suppress(OSError):
+                    for piece in pieces:
+                        self.wfile.write(piece)
+                        server.n_sent += len(piece)
+                        server.over.wait(pause)
+                    server.over.wait()
+
+        self.server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        serve = self.server.serve_forever
+        threading.Thread(target=serve, args=(0.01,), daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/anomaly_mini.zip"
+
+    def stop(self) -> None:
+        self.over.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class TestLimits:
+    """Downloads end, and take no more than they should."""
+
+    @pytest.fixture
+    def slowly(self, upstream, monkeypatch):
+        servers = []
+
+        def start(*pieces: bytes, **answer: object) -> Slowly:
+            servers.append(Slowly(*pieces, **answer))
+            monkeypatch.setattr(datasets, "ARCHIVE_URL", servers[0].url)
+            return servers[0]
+
+        yield start
+        servers[0].stop()
+
+    def test_a_stalled_connection_is_given_up(self, slowly, cache, monkeypatch):
+        monkeypatch.setattr(_files, "TIMEOUT", (1, 0.1))
+        slowly(SMALL_ARCHIVE[:100])
+        with pytest.raises(
+            DatasetUnreachableError, match="nothing more came for 0.1 s"
+        ):
+            fetch_archive()
+        assert list(cache.iterdir()) == []
+
+    def test_drops_that_never_end_are_given_up(self, slowly, monkeypatch):
+        monkeypatch.setattr(_files, "LONGEST_DOWNLOAD", 0.2)
+        server = slowly(*[b"P"] * 1000, pause=0.02)
+        with pytest.raises(DatasetUnreachableError, match="only 0.0 MiB came in"):
+            fetch_archive()
+        assert server.n_sent < 1000
+
+    def test_what_is_announced_as_too_large_is_not_fetched(self, slowly, cache):
+        slowly(b"PK", headers="Content-Length: 200000000\r\n")
+        with pytest.raises(DatasetError, match=r"larger than the 3\.3 MiB expected"):
+            fetch_archive()
+        assert list(cache.iterdir()) == []
+
+    def test_what_turns_out_to_be_too_large_is_not_fetched_to_its_end(self, slowly):
+        server = slowly(*[bytes(2**20)] * 100)
+        with pytest.raises(DatasetError, match=r"larger than the 3\.3 MiB expected"):
+            fetch_archive()
+        assert server.n_sent < 50 * 2**20
+
+    @pytest.mark.parametrize(
+        ("page", "kind"),
+        [(b"\n<!DOCTYPE html><p>Log in", "text/plain"), (b"Log in", "text/html")],
+    )
+    def test_a_login_page_is_told_as_what_it_is(self, slowly, cache, page, kind):
+        slowly(page, headers=f"Content-Type: {kind}\r\n")
+        with pytest.raises(DatasetUnreachableError, match="log in, and try again"):
+            fetch_archive()
+        assert list(cache.iterdir()) == []
+
+    def test_a_proxy_that_does_not_answer_is_told(self, upstream, monkeypatch):
+        monkeypatch.setattr(datasets, "ARCHIVE_URL", "https://example.org/a.zip")
+        for name in ("HTTPS_PROXY", "https_proxy"):
+            monkeypatch.setenv(name, "http://someone:secret@127.0.0.1:9")
+        with pytest.raises(DatasetUnreachableError, match="proxy that HTTP") as caught:
+            fetch_archive()
+        assert "secret" not in str(caught.value)
+
+    def test_a_loop_of_links_is_named(self, upstream, monkeypatch, tmp_path):
+        loop = tmp_path / "loop"
+        loop.symlink_to(loop)
+        monkeypatch.setenv("ESA4_DATA_HOME", str(loop))
+        with pytest.raises(DatasetError, match="(?s)loop.*symbolic links"):
+            fetch_archive()
+        for name in ("ESA4_ARCHIVE", "ESA4_RECORDINGS"):
+            monkeypatch.setenv(name, str(loop))
+            with pytest.raises(DatasetError, match=f"{name}.*leads back to itself"):
+                load_dataset()
+
+
+OWN_SR, OWN_SECONDS = 16000, 2.5
+OWN_NAMES = [
+    f"{group}_{i:02}"
+    for group, n in (("train", 10), ("test_normal", 5), ("test_anomaly", 5))
+    for i in range(n)
+]
+NOISE = np.random.default_rng(0).uniform(-0.5, 0.5, int(OWN_SR * OWN_SECONDS))
+
+
+def sound(clip: np.ndarray = NOISE, sr: int = OWN_SR, **kind: str) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, clip, sr, **{"format": "WAV", "subtype": "FLOAT"} | kind)
+    return file.getvalue()
+
+
+OWN_SOUNDS = {f"{name}.wav": sound(NOISE * 0.9**i) for i, name in enumerate(OWN_NAMES)}
+
+
+def put(folder: Path, files: dict[str, bytes | None]) -> Path:
+    """Fill a folder, or a zip if its name ends so. None takes a file away."""
+    files = {name: data for name, data in files.items() if data is not None}
+    if folder.suffix == ".zip":
+        with zipfile.ZipFile(folder, "w") as archive:
+            for name, data in files.items():
+                archive.writestr(name, data)
+    for name, data in () if folder.suffix == ".zip" else files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def renamed(name: str, to: str) -> dict[str, bytes | None]:
+    return {name: None, to: OWN_SOUNDS[name]}
+
+
+class TestOwnRecordings:
+    @pytest.fixture
+    def own(self, cache, monkeypatch, tmp_path):
+        def prepare(place: str = "my pumps", **changes: bytes | None) -> Path:
+            where = put(tmp_path / place, OWN_SOUNDS | changes)
+            monkeypatch.setenv("ESA4_RECORDINGS", str(where))
+            return where
+
+        return prepare
+
+    @pytest.mark.parametrize("place", ["my pumps", "my pumps.zip"])
+    def test_take_the_place_of_the_courses(self, own, place):
+        rest = {
+            **renamed("train_03.wav", "more/train_03.WAV"),
+            "test_anomaly_01.wav": None,
+            "test_anomaly_01.flac": sound(format="FLAC", subtype="PCM_16"),
+            "__MACOSX/._train_00.wav": b"rubbish",
+            ".hidden/train_00.wav": b"rubbish",
+            "notes.txt": b"bearing 3, Tuesday",
+        }
+        own(place, **rest)
+        dataset = load_dataset()
+        assert dataset.title == "my pumps"
+        assert dataset.names == tuple(sorted(OWN_NAMES))
+        assert (dataset.sr, dataset.audio.shape) == (16000, (20, 40000))
+        assert dataset.is_train.sum() == 10
+        assert all("anomaly" in n for n in np.array(dataset.names)[dataset.is_anomaly])
+
+    def test_give_way_where_others_are_asked_for(self, own, upstream, monkeypatch):
+        own()
+        assert load_dataset("anomaly_mini").title == "anomaly_mini"
+        monkeypatch.setenv("ESA4_DATASET", "synthetic")
+        assert load_dataset().title == "synthetic"
+        assert load_dataset("recordings").title == "my pumps"
+
+    @pytest.mark.parametrize("place", ["my pumps", "my pumps.zip"])
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            (
+                {"train_04.wav": sound(sr=44100)},
+                r"train_04\.wav: 44100 Hz and 40000 samples, expected 16000 Hz and 40000",
+            ),
+            (
+                {"train_04.wav": sound(NOISE[1:])},
+                r"train_04\.wav: 16000 Hz and 39999 samples, expected 16000 Hz and 40000",
+            ),
+            (
+                renamed("train_04.wav", "run4.wav"),
+                r"run4\.wav: its name.*test_normal_\*",
+            ),
+            (
+                renamed("train_04.wav", "train_anomaly_04.wav"),
+                r"train_anomaly_04\.wav: for training there are normal clips only",
+            ),
+            ({"b/train_04.flac": OWN_SOUNDS["train_04.wav"]}, "has the same name"),
+            (
+                {"train_04.wav": sound(np.stack([NOISE, NOISE], axis=1))},
+                r"train_04\.wav: 2 channels",
+            ),
+            ({"train_04.wav": sound(NOISE * 0)}, r"train_04\.wav: silent"),
+            ({"train_04.wav": sound(NOISE * np.nan)}, r"train_04\.wav: it holds NaN"),
+            (
+                {"train_04.wav": sound(NOISE * 3)},
+                r"train_04\.wav: it reaches 1\.\d+, bey",
+            ),
+            ({"train_04.wav": b"RIFF, or not"}, r"train_04\.wav: damaged, or no sound"),
+            ({"train_04.wav": b""}, r"train_04\.wav: empty"),
+            ({"train_04.wav": sound(NOISE[:0])}, r"train_04\.wav: empty"),
+            ({"train_99.m4a": b"phone"}, r"train_99\.m4a: .*convert it to WAV"),
+            (
+                dict.fromkeys(n for n in OWN_SOUNDS if "anomaly" in n),
+                r"0 clips are called test_anomaly_\*, and the chapters need at least 5",
+            ),
+            (
+                dict.fromkeys(n for n in OWN_SOUNDS if n > "train_05"),
+                r"5 clips are called train_\*, and the chapters need at least 10",
+            ),
+            (dict.fromkeys(OWN_SOUNDS), "holds no sound files"),
+            ({n: sound(NOISE[:20000]) for n in OWN_SOUNDS}, r"last 1\.25 s.*2\.5 s"),
+            (
+                {n: sound(sr=8000) for n in OWN_SOUNDS},
+                "sample rate is 8000 Hz, and the chapters take 16000 to 48000",
+            ),
+            ({f"train_x{i}.wav": sound() for i in range(181)}, "201 clips.*shows 200"),
+        ],
+    )
+    def test_what_cannot_be_used_is_named(self, own, place, changes, message):
+        where = own(place, **changes)
+        where.exists() or where.mkdir()
+        with pytest.raises(DatasetError, match=rf"(?s){where.name}.*{message}"):
+            load_dataset()
+
+    def test_a_link_that_leads_nowhere_is_named(self, own):
+        folder = own()
+        (folder / "train_77.wav").symlink_to("train_77.wav")
+        (folder / "more").symlink_to(folder)
+        with pytest.raises(
+            DatasetError, match=r"(?s)more: .*train_77\.wav: can't be op"
+        ):
+            load_dataset()
+
+    def test_more_than_a_few_troubles_are_counted(self, own):
+        own(**dict.fromkeys(list(OWN_SOUNDS)[:8], b"rubbish"))
+        with pytest.raises(DatasetError, match="(?s)train_04.*and 3 more"):
+            load_dataset()
+
+    def test_a_damaged_clip_in_a_zip_is_named(self, own):
+        archive = own("my pumps.zip")
+        data = bytearray(archive.read_bytes())
+        data[data.index(b"train_06.wav") + 1000] ^= 255
+        archive.write_bytes(data)
+        with pytest.raises(DatasetError, match=r"train_06\.wav: can't be unpacked"):
+            load_dataset()
+
+    @pytest.mark.parametrize("content", [b"", b"no zip", SMALL_ARCHIVE[:-50]])
+    def test_what_is_no_zip_is_named(self, own, content):
+        own("my pumps.zip").write_bytes(content)
+        with pytest.raises(
+            DatasetError, match=r"my pumps\.zip can't be used: it is no zip"
+        ):
+            load_dataset()
+
+    def test_a_missing_place_is_named(self, own, monkeypatch):
+        monkeypatch.setenv("ESA4_RECORDINGS", "nowhere")
+        with pytest.raises(
+            DatasetError, match="ESA4_RECORDINGS names nowhere, and ther"
+        ):
+            load_dataset()
+
+    def test_a_copy_is_compared_with_a_fingerprint(self, own, monkeypatch):
+        archive = own("my pumps.zip")
+        right = hashlib.sha256(archive.read_bytes()).hexdigest()
+        monkeypatch.setenv("ESA4_RECORDINGS_SHA256", f" {right.upper()} ")
+        assert load_dataset().title == "my pumps"
+        monkeypatch.setenv("ESA4_RECORDINGS_SHA256", "0" * 64)
+        with pytest.raises(DatasetError, match="expected SHA-256 000"):
+            load_dataset()
+
+    def test_are_fetched_once_for_a_whole_fork(self, own, upstream, cache, monkeypatch):
+        monkeypatch.delenv("ESA4_RECORDINGS", raising=False)
+        archive = put(upstream.file.with_name("pumps.zip"), OWN_SOUNDS)
+        url = upstream.url.replace(upstream.file.name, "pumps.zip")
+        sha256 = hashlib.sha256(archive.read_bytes()).hexdigest()
+        file = cache.parent / "own_recordings.toml"
+        file.write_text(f'url = "{url}"\nsha256 = "{sha256}"\n')
+        monkeypatch.setattr(datasets, "OWN_RECORDINGS", file)
+        assert load_dataset().title == "pumps"
+        upstream.stop()
+        assert load_dataset().title == "pumps"
+        file.write_text(f'url = "{url}"\nsha256 = "{"1" * 64}"\n')
+        with pytest.raises(DatasetUnreachableError, match="(?s)pumps.zip.*ESA4_RECORD"):
+            load_dataset()
+
+    @pytest.mark.parametrize(
+        ("lines", "message"),
+        [
+            (
+                'url = "https://example.org/a.zip"\nsha256 = ""',
+                "is missing: without it",
+            ),
+            ('url = "https://example.org/a.zip"\nsha256 = "abc"', "64 digits.*'abc'"),
+            ('url = "https://example.org/a.zip"', "should hold two lines.*sha256"),
+            ("url = https://example.org", "should hold two lines"),
+            ("url = 1", "should hold two lines"),
+        ],
+    )
+    def test_what_a_fork_got_wrong_is_named(
+        self, cache, monkeypatch, tmp_path, lines, message
+    ):
+        file = tmp_path / "own_recordings.toml"
+        file.write_text(lines)
+        monkeypatch.setattr(datasets, "OWN_RECORDINGS", file)
+        with pytest.raises(DatasetError, match=rf"(?s)own_recordings\.toml.*{message}"):
+            load_dataset()
+
+    def test_an_address_needs_a_fingerprint(self, cache, monkeypatch):
+        monkeypatch.setenv("ESA4_RECORDINGS", "https://example.org/a.zip")
+        with pytest.raises(DatasetError, match="Give it in ESA4_RECORDINGS_SHA256"):
+            load_dataset()
 
 
 class TestMakeSyntheticDataset:
