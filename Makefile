@@ -34,8 +34,9 @@ CHOOSE_CLIPS = \
 	case "$${ESA4_ARCHIVE:-/}" in /*|"~"*) ;; *) export ESA4_ARCHIVE="$$PWD/$$ESA4_ARCHIVE";; esac; \
 	case "$${ESA4_MIMII:-/}" in /*|"~"*) ;; *) export ESA4_MIMII="$$PWD/$$ESA4_MIMII";; esac; \
 	case "$${ESA4_DATA_HOME:-/}" in /*|"~"*) ;; *) export ESA4_DATA_HOME="$$PWD/$$ESA4_DATA_HOME";; esac; \
-	case "$${ESA4_DATASET:-}" in ""|anomaly_mini|synthetic) ;; \
-		*) echo "ESA4_DATASET is $$ESA4_DATASET: expected anomaly_mini or synthetic" >&2; exit 1;; esac; \
+	case "$${ESA4_RECORDINGS:-/}" in /*|"~"*|http://*|https://*) ;; *) export ESA4_RECORDINGS="$$PWD/$$ESA4_RECORDINGS";; esac; \
+	case "$${ESA4_DATASET:-}" in ""|recordings|anomaly_mini|synthetic) ;; \
+		*) echo "ESA4_DATASET is $$ESA4_DATASET: expected recordings, anomaly_mini or synthetic" >&2; exit 1;; esac; \
 	if [ -z "$${ESA4_DATASET:-}" ]; then \
 		reason=$$($(BIN)/python -m esa4_helpers download 2>&1 >/dev/null) || { \
 			[ $$? -eq 3 ] || { echo "$$reason" >&2; exit 1; }; \

@@ -355,9 +355,10 @@ def auc_range(X_train, X_test, covariance):
 # the two sample rates. (The stronger the colour, the closer the AUC is to 1.)
 
 # %%
+rate = f"{dataset.sr / 1000:g} kHz"
 settings = {
-    "relative, 44.1 kHz": (dataset, {"ref": np.max, "top_db": 80}),
-    "absolute, 44.1 kHz": (dataset, {}),
+    f"relative, {rate}": (dataset, {"ref": np.max, "top_db": 80}),
+    f"absolute, {rate}": (dataset, {}),
     "absolute, 16 kHz": (clips, {}),
 }
 sweep = {}
@@ -403,9 +404,12 @@ X = [pool_over_time(log_mel_spectrogram(part.audio, part.sr), "mean")
      for part in (dataset.train, dataset.test)]
 rows = {}
 for name, bands in {"below 8 kHz": centres < 8000, "above 8 kHz": centres > 8000}.items():
+    if not bands.any():
+        print(f"nothing lies {name} in recordings at {rate}")
+        continue
     lowest, highest = auc_range(*(part[:, bands] for part in X), "diag")
     rows[name] = {"bands": int(bands.sum()), "lowest AUC": lowest, "highest AUC": highest}
-ResultTable(rows, "Mean level at 44.1 kHz, ten seeds", corner="bands", formats={"bands": "d"},
+ResultTable(rows, f"Mean level at {rate}, ten seeds", corner="bands", formats={"bands": "d"},
             shade={"lowest AUC": (0.5, 1), "highest AUC": (0.5, 1)})
 
 # %% [markdown]

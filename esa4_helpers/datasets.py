@@ -552,6 +552,31 @@ def fetch_recordings(progressbar: bool = False) -> Path:
     return _verified(path, named, own.sha256, _OWN_WAYS_OUT)
 
 
+def recordings_title() -> str:
+    """Say what the course's recordings are called, without reading them.
+
+    Returns
+    -------
+    str
+        ``"anomaly_mini"``, or the name of the zip or folder that is named in its place;
+        see `fetch_recordings`.
+
+    Raises
+    ------
+    DatasetError
+        If it is named in a way that can't be understood.
+
+    Examples
+    --------
+    >>> from unittest.mock import patch
+    >>> with patch.dict(os.environ, ESA4_RECORDINGS="data/pumps.zip"):
+    ...     recordings_title()
+    'pumps'
+    """
+    own = _own_recordings()
+    return own.title if own else "anomaly_mini"
+
+
 @dataclass(frozen=True)
 class _Own:
     """Recordings that are named in place of anomaly_mini."""

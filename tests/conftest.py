@@ -16,6 +16,7 @@ from common import eager_tensorflow
 
 from esa4_helpers import (
     Dataset,
+    datasets,
     load_dataset,
     load_machines,
     make_synthetic_dataset,
@@ -41,7 +42,7 @@ def recordings() -> Dataset:
     try:
         return load_dataset("anomaly_mini")
     except DatasetUnreachableError:
-        if os.environ.get("ESA4_DATASET") == "anomaly_mini":
+        if os.environ.get("ESA4_DATASET") in ("recordings", "anomaly_mini"):
             raise
         pytest.skip("the recordings can't be reached")
 
@@ -62,9 +63,12 @@ def mimii_machines() -> dict[str, Dataset]:
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch) -> Path:
-    """An empty folder for downloads, and no other setting."""
+    """An empty folder for downloads, and no other setting, nor a fork's recordings."""
     for name in [name for name in os.environ if name.startswith("ESA4_")]:
         monkeypatch.delenv(name)
+    none = tmp_path / "no_recordings.toml"
+    none.write_text('url = ""\nsha256 = ""')
+    monkeypatch.setattr(datasets, "OWN_RECORDINGS", none)
     folder = tmp_path / "cache"
     monkeypatch.setenv("ESA4_DATA_HOME", str(folder))
     return folder

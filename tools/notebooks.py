@@ -11,6 +11,7 @@ edited, to the other files that need it.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -81,8 +82,11 @@ def main(names: list[str]) -> None:
     """Stamp, merge, run and store the named notebooks, or all."""
     sheets = sorted((ROOT / "exercises").glob("*.py"))
     stamp_address([*chapters(), *sheets, ROOT / "CITATION.cff"])
-    if load_dataset().title != "anomaly_mini":
-        sys.exit("stored outputs must come from the recordings: unset ESA4_DATASET")
+    if load_dataset().title == "synthetic" or os.environ.get("ESA4_RECORDINGS"):
+        sys.exit(
+            "stored outputs must come from the recordings that the repository names: "
+            "unset ESA4_DATASET and ESA4_RECORDINGS"
+        )
     for source in [Path(name).resolve() for name in names] or chapters():
         print(f"{source.name} ...", flush=True)
         notebook = run(merge(source), source.parent)

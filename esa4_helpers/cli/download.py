@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ..datasets import fetch_archive
+from ..datasets import fetch_recordings, load_dataset
 from ..machines import load_machines
 from ..mimii import MACHINES, MODELS, SNRS_DB, load_mimii, mimii_folder
 
@@ -21,7 +21,10 @@ def download(context: click.Context) -> None:
         esa4 download
     """
     if context.invoked_subcommand is None:
-        click.echo(f"The recordings are at {fetch_archive(progressbar=True)}")
+        place = fetch_recordings(progressbar=True)
+        # Other recordings than the course's are checked clip by clip.
+        load_dataset("recordings")
+        click.echo(f"The recordings are at {place}")
 
 
 @download.command()

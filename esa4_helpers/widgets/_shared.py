@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike
 from PIL import Image
 
 from .._checks import check_finite, check_number, check_spectrograms
-from ..datasets import Dataset
+from ..datasets import MOST_CLIPS, MOST_SECONDS, Dataset
 from ..evaluation import check_labels_and_scores
 from ..features import log_mel_spectrogram
 
@@ -108,6 +108,22 @@ def check_dataset(dataset: Dataset) -> Dataset:
             f"got {type(dataset).__name__}"
         )
     return dataset
+
+
+def check_shown(dataset: Dataset) -> Dataset:
+    """Return clips that all become part of a page, if it can carry them."""
+    check_dataset(dataset)
+    check_page(len(dataset), dataset.audio.shape[1] / dataset.sr)
+    return dataset
+
+
+def check_page(n_clips: int, duration: float) -> None:
+    if n_clips > MOST_CLIPS or n_clips * duration > MOST_SECONDS:
+        raise ValueError(
+            f"{n_clips} clips of {duration:.4g} s would make the page too large: it holds "
+            f"all that can be heard and seen, and takes {MOST_CLIPS} clips and "
+            f"{MOST_SECONDS} s at most. Show fewer clips, or shorter ones"
+        )
 
 
 def check_scores(

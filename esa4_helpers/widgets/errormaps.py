@@ -9,9 +9,9 @@ from ..datasets import Dataset
 from ._shared import (
     DB_RANGE,
     Widget,
-    check_dataset,
     check_id,
     check_maps,
+    check_shown,
     map_pictures,
     render,
     scaled_maps,
@@ -44,8 +44,9 @@ class ErrorMapViewer(Widget):
     Raises
     ------
     ValueError
-        If shapes disagree, a number is not finite, an error is below 0, a clip is
-        beyond [-1, 1] after the gain, or the id is no plain word.
+        If there are more than 200 clips or 600 s, which a page can't carry. Also if
+        shapes disagree, a number is not finite, an error is below 0, a clip is beyond
+        [-1, 1] after the gain, or the id is no plain word.
     TypeError
         If something is of another type than above.
 
@@ -70,7 +71,7 @@ class ErrorMapViewer(Widget):
         gain_db: float = 0.0,
     ) -> None:
         self.id = check_id(id)
-        dataset = check_dataset(dataset)
+        dataset = check_shown(dataset)
         S = check_maps(spectrograms, "spectrograms", len(dataset))
         rebuilt = _check_like(S, reconstructions, "reconstructions")
         errors = _check_like(S, errors, "errors")

@@ -20,11 +20,11 @@ from ..plotting import plot_scores
 from ._shared import (
     DB_RANGE,
     Widget,
-    check_dataset,
     check_id,
     check_mapping,
     check_maps,
     check_scores,
+    check_shown,
     figure_picture,
     plain,
     render,
@@ -79,9 +79,10 @@ class ThresholdExplorer(Widget):
     Raises
     ------
     ValueError
-        If shapes disagree, there is no detector or not both kinds of clips, a map or
-        a threshold is of an unknown detector, a number is not finite, a clip is beyond [-1, 1]
-        after the gain, or the id is no plain word.
+        If there are more than 200 clips or 600 s, which a page can't carry. Also if
+        shapes disagree, there is no detector or not both kinds of clips, a map or a
+        threshold is of an unknown detector, a number is not finite, a clip is beyond
+        [-1, 1] after the gain, or the id is no plain word.
     TypeError
         If something is of another type than above.
 
@@ -104,7 +105,7 @@ class ThresholdExplorer(Widget):
         gain_db: float = 0.0,
     ) -> None:
         self.id = check_id(id)
-        dataset = check_dataset(dataset)
+        dataset = check_shown(dataset)
         scores = check_scores(scores, dataset)
         maps = _check_maps({} if maps is None else maps, scores, len(dataset))
         named = _check_thresholds({} if thresholds is None else thresholds, scores)

@@ -16,9 +16,9 @@ from ..datasets import Dataset
 from ._shared import (
     DB_RANGE,
     Widget,
-    check_dataset,
     check_id,
     check_numbers,
+    check_shown,
     render,
     sound_data,
     spectrogram_pictures,
@@ -48,8 +48,9 @@ class ClipGallery(Widget):
     Raises
     ------
     ValueError
-        If there is not one number for each clip, a number is not finite, a clip is
-        beyond [-1, 1] after the gain, or the id is no plain word.
+        If there are more than 200 clips or 600 s, which a page can't carry. Also if
+        there is not one number for each clip, a number is not finite, a clip is beyond
+        [-1, 1] after the gain, or the id is no plain word.
     TypeError
         If something is of another type than above.
 
@@ -70,7 +71,7 @@ class ClipGallery(Widget):
         gain_db: float = 0.0,
     ) -> None:
         self.id = check_id(id)
-        dataset = check_dataset(dataset)
+        dataset = check_shown(dataset)
         keys = {} if sort_keys is None else sort_keys
         keys = check_numbers(keys, "sort_keys", len(dataset))
         sorts = [_by_name(dataset.names), *map(_by_number, keys, keys.values())]

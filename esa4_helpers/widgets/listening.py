@@ -17,9 +17,9 @@ from ..plotting import plot_roc
 from ._shared import (
     DB_RANGE,
     Widget,
-    check_dataset,
     check_id,
     check_scores,
+    check_shown,
     figure_picture,
     plain,
     render,
@@ -60,10 +60,11 @@ class ListeningTest(Widget):
     Raises
     ------
     ValueError
-        If there are no training clips or abnormal ones among them, not both kinds
-        of test clips, more than 200 000 ways to tell these apart, or no detector; if
-        there is not one score for each test clip, a number is not finite, a clip is
-        beyond [-1, 1] after the gain, or the id is no plain word.
+        If there are more than 200 clips or 600 s, which a page can't carry. Also if
+        there are no training clips or abnormal ones among them, not both kinds of test
+        clips, more than 200 000 ways to tell these apart, or no detector; if there is
+        not one score for each test clip, a number is not finite, a clip is beyond [-1,
+        1] after the gain, or the id is no plain word.
     TypeError
         If something is of another type than above.
 
@@ -84,7 +85,7 @@ class ListeningTest(Widget):
         gain_db: float = 0.0,
     ) -> None:
         self.id = check_id(id)
-        train, test = check_dataset(dataset).train, dataset.test
+        train, test = check_shown(dataset).train, dataset.test
         _check_training(train)
         scores = check_scores(scores, test)
         _check_ways(test.is_anomaly)

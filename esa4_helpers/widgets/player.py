@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._checks import check_clips, check_sample_rate
-from ._shared import address, encode_sound, render
+from ._shared import address, check_page, encode_sound, render
 
 
 class ClipPlayer:
@@ -30,9 +30,9 @@ class ClipPlayer:
     Raises
     ------
     ValueError
-        If the clip is empty, has more than one channel, holds NaN or infinity
-        or is beyond [-1, 1] after the gain, ``sr`` is not positive or the gain
-        not finite.
+        If the clip is empty, lasts more than 600 s, has more than one channel, holds
+        NaN or infinity or is beyond [-1, 1] after the gain, ``sr`` is not positive or
+        the gain not finite.
     TypeError
         If the clip does not hold floats, ``sr`` or the gain is no number, or
         the label no text.
@@ -54,6 +54,7 @@ class ClipPlayer:
             )
         clip = check_clips(clip[np.newaxis], "clip")[0]
         sr = check_sample_rate(sr)
+        check_page(1, len(clip) / sr)
         if not isinstance(label, str):
             raise TypeError(f"label must be a text, got {label!r}")
         self.label = label

@@ -13,6 +13,7 @@ from ._shared import (
     address,
     check_dataset,
     check_id,
+    check_page,
     encode_sound,
     render,
     spectrogram_pictures,
@@ -45,8 +46,9 @@ class ClipQuiz(Widget):
     Raises
     ------
     ValueError
-        If there is no clip or more than there are letters, the data set has no clip
-        of a number, a clip is beyond [-1, 1] after the gain, or the id is no plain word.
+        If there is no clip or more than there are letters, they last more than 600 s,
+        the data set has no clip of a number, a clip is beyond [-1, 1] after the gain,
+        or the id is no plain word.
     TypeError
         If something is of another type than above.
 
@@ -74,6 +76,7 @@ class ClipQuiz(Widget):
             if not isinstance(text, str):
                 raise TypeError(f"{name} must be a text, got {text!r}")
         chosen = _check_clips(clips, len(dataset))
+        check_page(len(chosen), dataset.audio.shape[1] / dataset.sr)
         sounds = [
             encode_sound(dataset.audio[i], dataset.sr, dataset.names[i], gain_db)
             for i in chosen

@@ -18,13 +18,14 @@ download = importlib.import_module("esa4_helpers.cli.download")
 def fetch_that(outcome, monkeypatch) -> dict[str, bool]:
     asked = {}
 
-    def fetch_archive(progressbar: bool = False):
+    def fetch_recordings(progressbar: bool = False):
         asked["progressbar"] = progressbar
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
 
-    monkeypatch.setattr(download, "fetch_archive", fetch_archive)
+    monkeypatch.setattr(download, "fetch_recordings", fetch_recordings)
+    monkeypatch.setattr(download, "load_dataset", asked.setdefault)
     return asked
 
 
@@ -33,7 +34,7 @@ def test_download_shows_progress_and_says_where_the_file_is(
 ):
     asked = fetch_that(tmp_path / "anomaly_mini.zip", monkeypatch)
     result = esa4("download")
-    assert asked == {"progressbar": True}
+    assert asked == {"progressbar": True, "recordings": None}
     assert result.stdout == f"The recordings are at {tmp_path / 'anomaly_mini.zip'}\n"
     assert result.exit_code == 0
 

@@ -20,7 +20,7 @@ from jinja2 import UndefinedError
 from nbconvert import HTMLExporter
 
 import esa4_helpers
-from esa4_helpers import ClipPlayer, widgets
+from esa4_helpers import ClipPlayer, Dataset, widgets
 from esa4_helpers.widgets._shared import _environment, render
 
 from .pages import (
@@ -62,6 +62,35 @@ def test_same_input_gives_the_same_bytes_whatever_the_style(make):
     plt.rcdefaults()
     assert again == page
     assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize(
+    ("n_clips", "n_samples"), [(201, 100), (20, 31 * 16000)], ids=["clips", "seconds"]
+)
+@pytest.mark.parametrize("kind", ["gallery", "explorer", "errormaps", "listening"])
+def test_more_than_a_page_can_carry_is_refused_at_once(kind, n_clips, n_samples):
+    odd = np.arange(n_clips) % 2 == 1
+    names = [f"clip {i}" for i in range(n_clips)]
+    audio = np.full((n_clips, n_samples), 0.1, np.float32)
+    many = Dataset(audio, 16000, names, ~odd, odd)
+    maps = np.zeros((n_clips, 2, 2))
+    makers = {
+        "gallery": lambda: widgets.ClipGallery(many),
+        "explorer": lambda: widgets.ThresholdExplorer(many, {"a": odd * 1.0}),
+        "errormaps": lambda: widgets.ErrorMapViewer(many, maps, maps, maps),
+        "listening": lambda: widgets.ListeningTest(many, {"a": odd[odd] * 1.0}),
+    }
+    with pytest.raises(ValueError, match=f"^{n_clips} clips of .* 200 clips and 600 s"):
+        makers[kind]()
+
+
+def test_a_recording_of_hours_is_refused():
+    hours = np.full(601 * 1000, 0.1, np.float32)
+    with pytest.raises(ValueError, match="1 clips of 601 s"):
+        ClipPlayer(hours, 1000, "all day")
+    long = Dataset([hours, hours], 1000, ["a", "b"], [0, 0], [0, 1])
+    with pytest.raises(ValueError, match="2 clips of 601 s"):
+        widgets.ClipQuiz(long, "Which?")
 
 
 def test_styles_and_scripts_stay_small():

@@ -7,6 +7,7 @@ import hashlib
 import logging
 import os
 import re
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,16 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx_ext._parts import render
 
+from esa4_helpers.datasets import recordings_title
+
 ROOT = Path(__file__).resolve().parents[2]
-BANNER = (
+SYNTHETIC = (
     "This copy of the site was built with synthetic clips, not with the recordings: "
     "what you hear and all results differ from the course's."
+)
+OTHERS = (
+    "This copy of the site was built with other recordings, {title}: what you hear and all "
+    "results are theirs, and what the text says of the valve need not hold."
 )
 END_OF_TITLE = re.compile("</h1>")
 
@@ -31,7 +38,14 @@ def results_folder(build: Path) -> Path:
     code = [file for file in package if file.is_file() and file.suffix != ".pyc"]
     for file in (*code, ROOT / "constraints.txt"):
         digest.update(file.read_bytes())
-    dataset = os.environ.get("ESA4_DATASET") or "anomaly_mini"
+    # Those that the repository names are part of the package's files.
+    for name in ("ESA4_RECORDINGS", "ESA4_RECORDINGS_SHA256"):
+        digest.update(os.environ.get(name, "").encode())
+    if others := os.environ.get("ESA4_RECORDINGS"):
+        place = Path(others).expanduser()
+        for file in sorted([place, *place.rglob("*")]):
+            digest.update(file.read_bytes() if file.is_file() else b"")
+    dataset = os.environ.get("ESA4_DATASET") or "recordings"
     machines = os.environ.get("ESA4_MACHINES") or "mimii"
     name = f"{dataset}-{machines}-{digest.hexdigest()[:12]}"
     return build / ".jupyter_cache" / name
@@ -45,8 +59,16 @@ def configure(app: Sphinx, config: Config) -> None:
     config.html_context.setdefault("default_mode", "auto")
     config.html_theme_options["use_download_button"] = False
     config.html_theme_options["use_fullscreen_button"] = False
-    if os.environ.get("ESA4_DATASET") == "synthetic":
-        config.html_theme_options["announcement"] = BANNER
+    if banner := banner_for(os.environ.get("ESA4_DATASET") or "recordings"):
+        config.html_theme_options["announcement"] = banner
+
+
+def banner_for(dataset: str) -> str:
+    """Say on every page which clips it was made with, unless they are the course's."""
+    title = recordings_title() if dataset == "recordings" else dataset
+    if title == "anomaly_mini":
+        return ""
+    return SYNTHETIC if title == "synthetic" else OTHERS.format(title=escape(title))
 
 
 def run_chapters(app: Sphinx) -> None:
