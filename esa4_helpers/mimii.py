@@ -72,6 +72,8 @@ _LARGEST_WASTE = 0.15
 # What the end of a zip says of its directory, in bytes. The directory itself is read by
 # its exact size.
 _ZIP_END = 1024
+# In bytes, unpacked: 10 s of 8 channels are 2.5 MB.
+_LARGEST_CLIP = 2**25
 # In s. A server that asks for more patience than this is given up.
 _LONGEST_WAIT = 120
 # So often may an answer break off, or a clip come damaged, with no other clip between.
@@ -496,6 +498,12 @@ def _fetch(
                     return chosen, clips
                 with _announced(archive, missing, wanted.title, kept.folder) as bar:
                     for what in _joined(archive, missing):
+                        if archive.getinfo(what).file_size > _LARGEST_CLIP:
+                            raise DatasetError(
+                                f"{url}: {what} would take "
+                                f"{archive.getinfo(what).file_size} bytes, larger than "
+                                f"any clip of MIMII.\n{wanted.ways_out}"
+                            )
                         clip = wanted.decode(archive.read(what), f"{url}: {what}")
                         kept.keep_clip(what, clip)
                         clips[what] = clip

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from esa4_helpers import load_mimii, mimii
+from esa4_helpers import _files, load_mimii, mimii
 from esa4_helpers.datasets import DatasetError, DatasetUnreachableError
 from esa4_helpers.mimii import mimii_folder
 
@@ -117,6 +117,8 @@ class Server:
         fault = next(self.faults, None)
         if fault == "drop":
             request.close_connection = True
+        elif fault == "login":
+            self.send_login_page(request)
         elif fault and fault[0].isdecimal():
             status, _, retry_after = fault.partition(" ")
             request.send_response(int(status))
@@ -145,6 +147,15 @@ class Server:
                 request.close_connection = True
             self.n_bytes += len(part)
             request.wfile.write(part)
+
+    @staticmethod
+    def send_login_page(request: http.server.BaseHTTPRequestHandler) -> None:
+        page = b"<!doctype html><p>Welcome to our hotel"
+        request.send_response(200)
+        request.send_header("Content-Type", "text/html; charset=utf-8")
+        request.send_header("Content-Length", str(len(page)))
+        request.end_headers()
+        request.wfile.write(page)
 
     def send_all_of_it(self, request: http.server.BaseHTTPRequestHandler) -> None:
         request.send_response(200)
@@ -372,6 +383,15 @@ class TestArguments:
 
 
 class TestGivenFolder:
+    def test_a_loop_of_links_is_named(self, monkeypatch, tmp_path):
+        loop = tmp_path / "loop"
+        loop.symlink_to(loop)
+        monkeypatch.setenv("ESA4_MIMII", str(loop))
+        with pytest.raises(
+            DatasetError, match="loop, a link that leads back to itself"
+        ):
+            load()
+
     def test_it_is_never_written_to_and_nothing_is_fetched_or_kept(
         self, folder, server, cache
     ):
@@ -700,6 +720,29 @@ class TestFaults:
         with pytest.raises(DatasetUnreachableError, match="breaks off" + WAYS_OUT):
             load()
         assert len(server.paths) == 9
+
+    def test_a_login_page_is_told_as_what_it_is(self, server, cache, waits):
+        server.faults = ALWAYS("login")
+        with pytest.raises(
+            DatasetUnreachableError, match=r"log in, and try again\)" + WAYS_OUT
+        ):
+            load()
+        assert not cache.exists()
+
+    def test_a_clip_larger_than_any_is_not_fetched(self, server, waits, monkeypatch):
+        monkeypatch.setattr(mimii, "_LARGEST_CLIP", N_SAMPLES)
+        with pytest.raises(DatasetError, match=r"\.wav would take .* larger than any"):
+            load()
+        assert server.n_bytes < len(ZIP) / 10
+
+    def test_what_a_killed_process_left_behind_is_swept_away(self, server, cache):
+        load(9, 3)
+        for folder in [file.parent for file in cache.rglob("*.flac")]:
+            _files.unfinished_in(folder).write_bytes(b"half a clip")
+        for file in cache.rglob("00000000*"):
+            file.unlink()
+        load(9, 3)
+        assert not list(cache.rglob(f"{_files.UNFINISHED}*"))
 
     def test_no_connection_is_told(self, server, cache, waits):
         server.stop()
