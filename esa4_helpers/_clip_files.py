@@ -27,7 +27,8 @@ UNREADABLE = frozenset(
     {".m4a", ".aac", ".mp4", ".wma", ".amr", ".3gp", ".webm", ".mka", ".ape", ".ac3"}
 )
 
-_NAME = re.compile(r"(train|test_normal|test_anomaly)_\w")
+_GROUPS = ("train", "test_normal", "test_anomaly")
+_NAME = re.compile(rf"({'|'.join(_GROUPS)})_\w")
 _SCHEME = "train_*, test_normal_* or test_anomaly_*"
 # In samples of all clips together, before they are in memory.
 _MOST_SAMPLES = 2**28
@@ -87,6 +88,9 @@ def read_clip_files(place: Path) -> tuple[list[str], np.ndarray, int]:
         raise ClipFilesError("\n  - ".join(["", *troubles[:_MOST_NAMED], *rest]))
     if not clips:
         raise ClipFilesError("it holds no sound files (such as .wav or .flac)")
+    for group in _GROUPS:
+        if not any(clip.name.startswith(f"{group}_") for clip in clips):
+            raise ClipFilesError(f"no clip is called {group}_*")
     return [c.name for c in clips], np.stack([c.audio for c in clips]), clips[0].sr
 
 
@@ -94,6 +98,11 @@ def is_hidden(name: str) -> bool:
     """Tell whether a file or folder is not meant to be seen."""
     # The latter is what macOS puts into zips beside the files.
     return name.startswith(".") or name == "__MACOSX"
+
+
+def shown(path: Path) -> str:
+    """A path as text that can be printed, whatever bytes its name is made of."""
+    return os.fsencode(path.as_posix()).decode("utf-8", "replace")
 
 
 def walk_sounds(root: Path) -> Iterator[Path]:
@@ -114,7 +123,7 @@ def _sounds(place: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """Each sound file, and how to read it."""
     if place.is_dir():
         for path in sorted(walk_sounds(place)):
-            yield path.relative_to(place).as_posix(), lambda path=path: _read(path)
+            yield shown(path.relative_to(place)), lambda path=path: _read(path)
         return
     try:
         with zipfile.ZipFile(place) as files:

@@ -14,7 +14,6 @@ import hashlib
 import os
 import re
 import tomllib
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -45,7 +44,7 @@ ARCHIVE_SHA256 = "53fa0ab5613ca129f7c62b303fe27109418622f91e551f6c4e61253940f352
 ARCHIVE_BYTES = 3480512
 
 # What the chapters can do with, and a page can carry.
-FEWEST_CLIPS = {"train_*": 10, "test_normal_*": 5, "test_anomaly_*": 5}
+FEWEST_CLIPS = {"train_": 10, "test_normal_": 5, "test_anomaly_": 5}
 MOST_CLIPS = 200
 LEAST_SECONDS, MOST_SECONDS = 2.5, 600
 LEAST_SR, MOST_SR = 16000, 48000
@@ -58,6 +57,7 @@ _WAYS_OUT = f"""Ways out:
       {ARCHIVE_URL}
     and name your copy here: ESA4_ARCHIVE=/path/to/anomaly_mini.zip;
   - choose another, writable folder for the download: ESA4_DATA_HOME=/path/to/folder;
+  - for recordings of your own, name their zip or folder: ESA4_RECORDINGS=/path/to/it;
   - work with made-up clips instead: ESA4_DATASET=synthetic,
     or load_dataset("synthetic")."""
 
@@ -327,15 +327,15 @@ def load_dataset(name: str | None = None) -> Dataset:
     if name == "synthetic":
         return make_synthetic_dataset()
     own = _own_recordings() if name == "recordings" else None
-    if own is None:
-        return _read_clips(fetch_archive(), "anomaly_mini")
-    place = fetch_recordings()
+    source = own.source if own else ARCHIVE_URL
     try:
-        dataset = _read_clips(place, own.title)
+        if own is None:
+            return _read_clips(fetch_archive(), "anomaly_mini")
+        dataset = _read_clips(fetch_recordings(), own.title)
         _check_for_chapters(dataset)
     except ClipFilesError as error:
         raise DatasetError(
-            f"The recordings in {own.source} can't be used: {error}\n{_OWN_WAYS_OUT}"
+            f"The recordings in {source} can't be used: {error}\n{_OWN_WAYS_OUT}"
         ) from None
     return dataset
 
@@ -733,12 +733,15 @@ def _read_clips(place: Path, title: str) -> Dataset:
 
 def _check_for_chapters(dataset: Dataset) -> None:
     """Say what is lacking for the chapters to run on other recordings, all at once."""
-    found = Counter(re.match(r"train_|test_\w+?_", name)[0] for name in dataset.names)
+    found = {
+        group: sum(name.startswith(group) for name in dataset.names)
+        for group in FEWEST_CLIPS
+    }
     lacking = [
-        f"{found[group[:-1]]} clips are called {group}, and the chapters need at least "
+        f"clips called {group}*: found {found[group]}, and the chapters need at least "
         f"{fewest}"
         for group, fewest in FEWEST_CLIPS.items()
-        if found[group[:-1]] < fewest
+        if found[group] < fewest
     ]
     if len(dataset) > MOST_CLIPS:
         lacking.append(

@@ -32,7 +32,7 @@ from ._checks import (
     check_sample_rate,
     is_silent,
 )
-from ._clip_files import UNREADABLE, walk_sounds
+from ._clip_files import UNREADABLE, shown, walk_sounds
 from .datasets import DatasetError
 
 _BY_VALUE = natsort_keygen(alg=ns.IGNORECASE | ns.PATH)
@@ -398,15 +398,15 @@ def find_recordings(
     """
     if isinstance(folder, (str, Path)) and Path(folder).is_dir():
         root = Path(folder)
-        found = {_shown(path.relative_to(root)): path for path in walk_sounds(root)}
+        found = {shown(path.relative_to(root)): path for path in walk_sounds(root)}
     else:
         given = [folder] if isinstance(folder, (str, Path)) else folder
         paths = (
             path
             for place in map(Path, given)
-            for path in (_walk(place) if place.is_dir() else [place])
+            for path in (walk_sounds(place) if place.is_dir() else [place])
         )
-        found = {_shown(path): path for path in paths}
+        found = {shown(path): path for path in paths}
     files, skipped = {}, {}
     for name in sorted(found, key=_natural_order):
         path = found[name]
@@ -441,11 +441,6 @@ def _no_sound(path: Path) -> str | None:
     if not path.is_file():
         return "not a file"
     return None
-
-
-def _shown(path: Path) -> str:
-    """A path as text that can be printed, whatever bytes its name is made of."""
-    return os.fsencode(path.as_posix()).decode("utf-8", "replace")
 
 
 def _found(skipped: Mapping[str, str]) -> str:
