@@ -68,6 +68,7 @@ from .plotting import (
     set_style,
 )
 from .recipes import detector_names, make_detector
+from .recorder import record_sound
 from .recordings import Recordings, read_recordings
 from .report import write_report
 from .sensor import sensor_fault
@@ -153,6 +154,7 @@ __all__ = [
     "read_recordings",
     "reconstruct",
     "reconstruction_error",
+    "record_sound",
     "save_detector",
     "score_in_folds",
     "score_report",
