@@ -25,7 +25,12 @@ import pytest
 import soundfile
 import student_sheets as tool
 
-from esa4_helpers import conformal_threshold, exercises, features
+from esa4_helpers import (
+    conformal_threshold,
+    exercises,
+    features,
+    make_synthetic_machine,
+)
 from esa4_helpers.exercises import (
     SHEETS,
     Question,
@@ -342,59 +347,56 @@ class TestQuestionsOfOtherKinds:
 
 
 class TestRecordingsOfOnesOwn:
-    @pytest.fixture
-    def clips_of(self, solved) -> Callable[[Path], np.ndarray]:
-        return solved(6, 0).names["clips_of"]
+    """The end of sheet 6, run again in a folder with recordings."""
 
     @pytest.fixture
-    def record(self, tmp_path) -> Callable[..., None]:
-        rng = np.random.default_rng(0)
+    def say(self, tmp_path, monkeypatch) -> Callable[[], str]:
+        """What the last check says of the recordings that are in the folder by then."""
+        monkeypatch.chdir(tmp_path)
+        source = jupytext.read(source_of(6))
+        code = [cell.source for cell in source.cells if cell.cell_type == "code"]
+        first = next(i for i, cell in enumerate(code) if 'Path("my_machine")' in cell)
 
-        def record(name: str, seconds: float, rate: int = 16000, channels: int = 1):
-            shape = (round(seconds * rate), channels)
-            audio = 0.1 * rng.standard_normal(shape)
-            soundfile.write(tmp_path / name, audio, rate, subtype="FLOAT")
-            return audio
+        def run_again(solved: dict[str, Any]) -> str:
+            names = dict(solved)
+            with redirect_stdout(StringIO()) as out:
+                for cell in code[first:]:
+                    exec(cell, names)
+            return out.getvalue()
 
-        return record
+        return run_again
 
-    def test_each_is_cut_by_itself_and_nothing_is_lost(
-        self, clips_of, record, tmp_path
+    @staticmethod
+    def recordings(n: int, place: Path, first: int = 0) -> None:
+        made = make_synthetic_machine(first + n, 0, duration=4.0, random_state=9)
+        place.mkdir(parents=True, exist_ok=True)
+        for i, sound in enumerate(made.audio[first:]):
+            soundfile.write(place / f"day {i}.wav", sound, made.sr)
+
+    def test_are_used_where_there_are_some(self, say, solved, tmp_path):
+        self.recordings(9, tmp_path / "my_machine" / "normal")
+        self.recordings(3, tmp_path / "my_machine" / "new", first=9)
+        (tmp_path / "my_machine" / "normal" / "damaged.wav").write_bytes(b"RIFF")
+        said = say(solved(6, 0).names)
+        assert "simulated" not in said
+        assert "18 clips from 9 recordings" in said
+        assert said.count("damaged.wav") == 2
+        assert "6.8: right! 1 point" in said
+        assert (tmp_path / "my_machine" / "report.html").is_file()
+
+    def test_without_any_a_machine_made_from_the_number_stands_in(
+        self, solved, monkeypatch
     ):
-        record("long.wav", 60)
-        audio = record("brief.wav", 7)
-        record("stereo.WAV", 5.1, rate=44100, channels=2)
-        clips = clips_of(tmp_path)
-        assert clips.shape == (2 + 24 + 2, 40000)
-        assert clips[:2].ravel() == pytest.approx(audio[:80000, 0], abs=1e-6)
+        names = solved(6, 0).names
+        assert names["is_simulated"]
+        assert explain("6.8", names["own_report"]) is None
+        _, given = names["own_report"]
+        assert "your number makes" in explain("6.8", [OWN_NUMBER + 1, given])
 
-    def test_files_that_give_no_clip_are_named_with_a_reason(
-        self, clips_of, record, tmp_path, capsys
-    ):
-        record("good.wav", 6)
-        record("short.wav", 1.2)
-        record("empty.wav", 0)
-        soundfile.write(tmp_path / "silent.wav", np.zeros(50000), 16000)
-        holed = 0.1 * np.random.default_rng(1).standard_normal(50000)
-        holed[7] = np.nan
-        soundfile.write(tmp_path / "holed.wav", holed, 16000, subtype="FLOAT")
-        (tmp_path / "damaged.wav").write_bytes(b"RIFF nothing more")
-        (tmp_path / "notes.txt").write_text("in the hall")
-        (tmp_path / "bare.raw").write_bytes(bytes(99))
-        (tmp_path / "folder.wav").mkdir()
-        (tmp_path / "gone.wav").symlink_to("nowhere")
-        (tmp_path / ".hidden").write_text("by the system")
-        assert clips_of(tmp_path).shape == (2, 40000)
-        said = capsys.readouterr().out.splitlines()
-        assert [line.split(".")[0] for line in said] == [
-            *("bare", "damaged", "empty", "gone", "holed", "notes", "short", "silent")
-        ]
-        assert "lasts 1.2 s and a clip takes 2.5 s" in said[6]
-        assert "no numbers" in said[4]
-        assert "1 of 1 clips are left out, silent" in said[7]
-
-    def test_a_folder_without_any_gives_none(self, clips_of, tmp_path):
-        assert clips_of(tmp_path).shape == (0, 40000)
+    def test_levels_of_other_recordings_are_noticed(self, solved):
+        _, given = solved(6, 0).names["own_report"]
+        others = {"levels": [x + 3 for x in given["levels"]], "simulated": False}
+        assert "from other recordings" in explain("6.8", [0, given | others])
 
 
 class TestHowASheetIsMade:

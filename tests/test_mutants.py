@@ -89,6 +89,10 @@ EQUIVALENT = {
         "86400 -> 86399": "nor does a second less",
         "2 -> 3": CLOSE,
     },
+    "6.7": {
+        "86400 -> 86401": "a second more in a day is within the tolerance",
+        "86400 -> 86399": "so is a second less",
+    },
 }
 
 

@@ -15,9 +15,11 @@ import soundfile
 from ..datasets import make_synthetic_dataset
 from ..detectors import anomaly_score
 from ..evaluation import auc_interval
+from ..features import level
+from ..machines import make_synthetic_machine
 from ..recipes import make_detector
 from . import Wrong, as_numbers, call, compare, question
-from ._choices import choose
+from ._choices import choose, own_answer
 
 # What librosa resamples to if nobody asks for anything else.
 _LIBROSAS_RATE = 22050
@@ -581,3 +583,213 @@ def missing(answer: Any, seed: int) -> None:
             "paper still change together",
         ],
     )
+
+
+_PER_DAY = 24 * 60 * 60
+# Some of them are no whole number of recordings.
+_ALLOWED = (0.05, 0.03, 0.1, 0.15, 0.25)
+
+
+@question(
+    "6.7",
+    points=2,
+    level="practice",
+    trains="what a threshold promises in a day, and what that takes",
+)
+def read_report(answer: Any, seed: int) -> None:
+    rng = np.random.default_rng([seed, 67])
+    allowed = _ALLOWED[seed % len(_ALLOWED)]
+    needed = _recordings_for(allowed)
+    # Fewer recordings than the promise takes, just enough, or more.
+    n_recordings = (max(2, needed // 2), needed, 2 * needed + 1)[seed % 3]
+    threshold = float(rng.uniform(1, 5))
+    scores = rng.normal(threshold, 2, int(rng.integers(30, 60)))
+    scores[:3] = threshold
+    scores[3 : 3 + int(rng.integers(4, 9))] = np.nan
+    report = {
+        "scores": rng.permutation(scores),
+        "threshold": threshold,
+        "n_recordings": n_recordings,
+        "clip_seconds": float(rng.choice([1.0, 2.0, 2.5, 10.0])),
+        "allowed": allowed,
+    }
+    _compare_with_report(call(answer, *report.values()), report)
+
+
+def _recordings_for(allowed: float) -> int:
+    """How many it takes at least, whatever is lost by rounding."""
+    return int(np.ceil(1 / allowed - 1e-9)) - 1
+
+
+def _compare_with_report(answer: Any, report: Mapping[str, Any]) -> None:
+    """Look whether four numbers follow from what is in a report."""
+    got = as_numbers(answer, "the list of four numbers")
+    if got.shape != (4,):
+        raise Wrong(
+            f"the result should be a list of four numbers, and has the shape {got.shape}"
+        )
+    alarms, promised, a_day, needed = got
+    scores = np.asarray(report["scores"], dtype=float)
+    threshold, allowed = report["threshold"], report["allowed"]
+    n, a_clip = report["n_recordings"], report["clip_seconds"]
+    compare(
+        alarms,
+        np.sum(scores > threshold),
+        {
+            "a score just at the threshold raises no alarm": np.sum(
+                scores >= threshold
+            ),
+            "clips without a score are counted as alarms: NaN is not above the threshold": (
+                np.sum(~(scores <= threshold))
+            ),
+            "these are the clips that raise none": np.sum(~(scores > threshold)),
+            "this is the share of the clips: count them": np.mean(scores > threshold),
+        },
+        what="the number of alarms",
+    )
+    best = 1 / (n + 1)
+    compare(
+        promised,
+        max(allowed, best),
+        {
+            "so few recordings can't promise what was asked for: even the highest of n "
+            "scores is exceeded by a new one with a chance of 1 in n + 1": allowed,
+            "a promise is no better than what was asked for, however many recordings "
+            "there are": min(allowed, best),
+            "with n recordings it is 1 in n + 1: the new one counts, too": (
+                max(allowed, 1 / n)
+            ),
+        },
+        what="the promised share",
+    )
+    compare(
+        a_day,
+        max(allowed, best) * _PER_DAY / a_clip,
+        {
+            "a day brings the alarms that are promised, not those that were asked for": (
+                allowed * _PER_DAY / a_clip
+            ),
+            "these are the false alarms of an hour": max(allowed, best) * 3600 / a_clip,
+            "these are all clips of a day: which share of them raises an alarm?": (
+                _PER_DAY / a_clip
+            ),
+            "this is the share of the seconds: how many clips has a day?": (
+                max(allowed, best) * _PER_DAY
+            ),
+        },
+        what="the number of false alarms in a day",
+    )
+    compare(
+        needed,
+        _recordings_for(allowed),
+        {
+            "with n recordings the promise is 1 in n + 1, so it takes one fewer": (
+                _recordings_for(allowed) + 1
+            ),
+        },
+        what="the number of recordings that it takes",
+    )
+
+
+# How far levels may be apart that come from the same samples, in dB.
+_ROUNDING_DB = 0.01
+_FEWEST_RECORDINGS = 3
+
+
+@question(
+    "6.8",
+    points=1,
+    level="practice",
+    trains="a report whose numbers fit together, and belong to the recordings",
+    is_function=False,
+)
+def own_report(answer: Any, seed: int) -> None:
+    number, given = own_answer(answer)
+    try:
+        report, told = dict(given["report"]), given["told"]
+        levels = np.asarray(given["levels"], dtype=float)
+        quietest, loudest = given["trained_on"]
+        scores = np.asarray(report["scores"], dtype=float)
+        if given["simulated"]:
+            _demand_own_machine(levels, number, report["clip_seconds"])
+        _demand_own_recordings(levels, report["n_recordings"])
+        _demand_same_training(levels, float(quietest), float(loudest))
+        _demand_same_report(scores, report, told)
+        answers = given["answers"]
+    except (LookupError, TypeError, ValueError, ArithmeticError) as error:
+        raise Wrong(
+            "the second in the list should be a dict: all that is in `evidence`, as the "
+            'cells above have made it, and "answers", what your function of 6.7 '
+            f"returns for it ({type(error).__name__}: {error})"
+        ) from error
+    _compare_with_report(answers, report)
+
+
+def _demand_own_machine(levels: np.ndarray, number: int, clip_seconds: float) -> None:
+    """A simulated machine has to be the one that the student's number makes."""
+    made = make_synthetic_machine(
+        14, 4, duration=5.0, noise_spread_db=1.0, random_state=number
+    ).train
+    n_samples = round(clip_seconds * made.sr)
+    n_each = made.audio.shape[1] // n_samples
+    cut = made.audio[:, : n_each * n_samples].reshape(-1, n_samples)
+    expected = level(cut)[:, 0].reshape(-1, n_each).mean(axis=1)
+    if levels.shape != expected.shape or not np.allclose(
+        np.sort(levels), np.sort(expected), atol=_ROUNDING_DB
+    ):
+        raise Wrong(
+            "these are not the recordings that your number makes: run all cells from "
+            "`my_number` on again"
+        )
+
+
+def _demand_own_recordings(levels: np.ndarray, n_recordings: int) -> None:
+    if len(levels) < _FEWEST_RECORDINGS:
+        raise Wrong(
+            f"{len(levels)} normal recordings show hardly what is normal: make "
+            f"{_FEWEST_RECORDINGS} at least, and better ten"
+        )
+    if len(levels) != n_recordings:
+        raise Wrong(
+            f"there are {len(levels)} normal recordings, and the promise was made with "
+            f"{n_recordings}: run the cells from `read_recordings` on again"
+        )
+    if np.diff(np.sort(levels)).min() < 1e-6:
+        raise Wrong(
+            "two of the normal recordings are exactly as loud as each other: copies of "
+            "one recording tell nothing new"
+        )
+
+
+def _demand_same_training(levels: np.ndarray, quietest: float, loudest: float) -> None:
+    if levels.min() < quietest - _ROUNDING_DB or levels.max() > loudest + _ROUNDING_DB:
+        raise Wrong(
+            f"the detector was trained on clips of {quietest:.1f} to {loudest:.1f} dB, and "
+            f"these recordings have {levels.min():.1f} to {levels.max():.1f} dB: it comes "
+            "from other recordings. Run the cells from `read_recordings` on again"
+        )
+
+
+def _demand_same_report(
+    scores: np.ndarray, report: Mapping[str, Any], told: Mapping[str, Any]
+) -> None:
+    if told["clips"] != len(scores):
+        raise Wrong(
+            f"the report tells of {told['clips']} clips, and here are the scores of "
+            f"{len(scores)}: run the cells from the report on again"
+        )
+    alarms = int(np.sum(scores > report["threshold"]))
+    if told["alarms"] != alarms:
+        raise Wrong(
+            f"the report counts {told['alarms']} alarms, and these scores and this threshold "
+            f"give {alarms}: run the cells from the report on again"
+        )
+    promised = max(report["allowed"], 1 / (report["n_recordings"] + 1))
+    a_day = promised * _PER_DAY / report["clip_seconds"]
+    if not np.allclose(
+        [told["promised_rate"], told["false_alarms_a_day"]], [promised, a_day]
+    ):
+        raise Wrong(
+            f"the report promises {told['promised_rate']:.3g}, and so many recordings and "
+            f"`allowed` make {promised:.3g}: run the cells from `make_detector` on again"
+        )

@@ -136,6 +136,48 @@ def only_test_clips(train, test, is_anomaly):
     return test
 
 
+def told_by(
+    *, alarms=np.greater, promise=max, of_all=1, short=0, a_day="promised", day=86400
+):
+    """Read a report right, but for what is asked for."""
+
+    def answer(scores, threshold, n_recordings, clip_seconds, allowed):
+        share = promise(allowed, 1 / (n_recordings + of_all))
+        counted = {"promised": share, "allowed": allowed, "all": 1}[a_day]
+        return [
+            np.sum(alarms(scores, threshold)),
+            share,
+            counted * day / clip_seconds,
+            np.ceil(1 / allowed - 1e-9) - 1 + short,
+        ]
+
+    return answer
+
+
+def evidence(*, simulated=False, **changes):
+    """What a right answer to the last question holds, but for what is asked for."""
+    report = {
+        "scores": [0.5, 2.5, 4.0, np.nan],
+        "threshold": 3.0,
+        "n_recordings": 4,
+        "clip_seconds": 2.0,
+        "allowed": 0.1,
+    }
+    return {
+        "report": report,
+        "told": {
+            "clips": 4,
+            "alarms": 1,
+            "promised_rate": 0.2,
+            "false_alarms_a_day": 8640.0,
+        },
+        "levels": [-30.0, -31.5, -30.5, -29.0],
+        "trained_on": [-32.0, -28.0],
+        "simulated": simulated,
+        "answers": told_by()(**report),
+    } | changes
+
+
 MISTAKES = {
     "6.1": [
         (lambda folder, sr: read(folder, sr, reverse=True), "turned round"),
@@ -235,5 +277,40 @@ MISTAKES = {
         (lambda clips: [1, ["a"]], "cut from the same two recordings"),
         (lambda clips: [0, "a"], "with the paper alone"),
         (lambda clips: [0, "c"], "paper was never there"),
+    ],
+    "6.7": [
+        (told_by(alarms=np.greater_equal), "just at the threshold"),
+        (told_by(alarms=lambda s, t: ~(s <= t)), "clips without a score"),
+        (told_by(alarms=lambda s, t: ~(s > t)), "raise none"),
+        (told_by(promise=lambda allowed, best: allowed), "so few recordings"),
+        (told_by(promise=min), "no better than what was asked for"),
+        (told_by(of_all=0), "the new one counts"),
+        (told_by(a_day="allowed"), "not those that were asked for"),
+        (told_by(day=3600), "of an hour"),
+        (told_by(a_day="all"), "all clips of a day"),
+        (told_by(short=1), "one fewer"),
+        (lambda *_: [1, 2, 3], "list of four numbers"),
+    ],
+    "6.8": [
+        (lambda clips: [0, evidence(answers=[0, 0.1, 4320, 9])], "too low"),
+        (lambda clips: [0, evidence(simulated=True)], "that your number makes"),
+        (lambda clips: [0, evidence(levels=[-30, -30, -31, -29])], "copies"),
+        (lambda clips: [0, evidence(levels=[-30, -31])], "show hardly"),
+        (lambda clips: [0, evidence(levels=[-30, -31, -29])], "promise was made"),
+        (lambda clips: [0, evidence(trained_on=[-42, -40])], "from other recordings"),
+        (lambda clips: [0, evidence(told={"clips": 9})], "scores of 4"),
+        (
+            lambda clips: [0, evidence(told=evidence()["told"] | {"alarms": 2})],
+            "counts 2 alarms",
+        ),
+        (
+            lambda clips: [
+                0,
+                evidence(told=evidence()["told"] | {"promised_rate": 0.1}),
+            ],
+            "promises 0.1",
+        ),
+        (lambda clips: [0, {"answers": [1, 2, 3, 4]}], "`evidence`"),
+        (lambda clips: [0, "b"], "should be a dict"),
     ],
 }
