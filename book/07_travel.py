@@ -546,5 +546,5 @@ ResultTable({name: {c: over_machines(row[c], ".2f") for c in columns}
 #    drawn anew for each clip; and publish machine and noise separately, so that others can check.
 #    </details>
 #
-# **Next**: back to [chapter 1](01_dataset.ipynb), with other ears, or on to the
-# [benchmark](reference/benchmark.md).
+# **Next**: [chapter 8](08_own_machine.ipynb) goes from a folder of recordings of your own machine
+# to an alarm.

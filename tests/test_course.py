@@ -24,6 +24,7 @@ from esa4_helpers import (
     GMMDetector,
     KNNDetector,
     MahalanobisDetector,
+    NearDuplicatesWarning,
     TwoSidedDetector,
     anomaly_map,
     anomaly_score,
@@ -36,6 +37,7 @@ from esa4_helpers import (
     gamma_threshold,
     held_out_scores,
     insert_fault,
+    judge_clips,
     level,
     load_machines,
     log_mel_spectrogram,
@@ -1196,3 +1198,79 @@ def three_scores(halls: list[Dataset]) -> dict[str, tuple[np.ndarray, np.ndarray
     reach = np.sort(among, axis=1)[:, :4].mean(axis=1)
     nearby = [(D / reach).min(axis=1) for D in (among, across)]
     return {"distance": plain, "by hall": by_hall, "by neighbourhood": nearby}
+
+
+class TestChapter8:
+    """The way of an engineer, on the machine whose fault is most like a drift."""
+
+    @classmethod
+    def record(cls, n, first=0, *, seconds=1.0, faulty=0) -> np.ndarray:
+        clips = make_synthetic_machine(
+            max(2, first + n),
+            faulty,
+            duration=seconds,
+            noise_spread_db=1.0,
+            hall=3,
+            random_state=3,
+        )
+        wanted = clips.is_anomaly == (faulty > 0)
+        return clips.audio[wanted][first : first + (n or faulty)]
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def machine(cls) -> dict[str, np.ndarray]:
+        """New days, healthy and faulty, and thirty to train on."""
+        days = cls.record(60)
+        return {
+            "training": days[:30],
+            "new": days[30:],
+            "faulty": cls.record(0, faulty=20),
+            "long": cls.record(10, 60, seconds=2.4),
+        }
+
+    @staticmethod
+    def pieces(recordings: np.ndarray, hop: int) -> tuple[np.ndarray, np.ndarray]:
+        windows = np.lib.stride_tricks.sliding_window_view(recordings, 16000, axis=1)
+        windows = windows[:, ::hop]
+        groups = np.repeat(np.arange(len(windows)), windows.shape[1])
+        return windows.reshape(-1, 16000), groups
+
+    @staticmethod
+    def alarms(detector, clips) -> float:
+        return (detector.predict(clips) == -1).mean()
+
+    def test_hidden_pieces_that_overlap_break_the_promise_and_groups_mend_it(
+        self, machine
+    ):
+        clips, groups = self.pieces(machine["long"], 3200)
+        with pytest.warns(NearDuplicatesWarning):
+            hidden = make_detector("gmm").fit(clips)
+        given = make_detector("gmm").fit(clips, groups=groups)
+        assert self.alarms(hidden, machine["new"]) > 0.9
+        assert self.alarms(given, machine["new"]) <= 0.1
+
+    def test_the_control_and_pieces_end_to_end_keep_it_here(self, machine):
+        end_to_end, _ = self.pieces(machine["long"], 16000)
+        for clips in (machine["training"], end_to_end):
+            detector = make_detector("gmm").fit(clips)
+            assert self.alarms(detector, machine["new"]) <= 0.2
+
+    def test_one_clipped_recording_makes_a_detector_deaf(self, machine):
+        clipped = np.clip(50 * machine["training"][:1], -1, 1)
+        for more, deaf in (([], False), ([clipped], True)):
+            training = np.concatenate([machine["training"][1:20], *more])
+            detector = make_detector("gmm", false_alarm_rate=0.05).fit(training)
+            assert self.alarms(detector, machine["new"]) <= 0.1
+            found = self.alarms(detector, machine["faulty"])
+            assert found < 0.1 if deaf else found > 0.9
+
+    def test_three_decibels_are_reported_as_level_and_faults_are_not(self, machine):
+        detector = make_detector("gmm").fit(machine["training"])
+        for gain in (-3, 3):
+            turned = librosa.db_to_amplitude(gain) * machine["new"]
+            assert self.alarms(detector, turned) > 0.95
+            verdicts = judge_clips(detector, turned)
+            assert np.mean([v.fault == "level" for v in verdicts]) > 0.75
+        verdicts = judge_clips(detector, machine["faulty"])
+        assert np.mean([v.alarm for v in verdicts]) > 0.9
+        assert not any(v.fault for v in verdicts)
