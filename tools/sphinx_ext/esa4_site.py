@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import logging
 import os
@@ -113,9 +112,6 @@ def offer_colab(
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the functions above to Sphinx."""
-    # A quarter of a build went into looking for garbage, of which pages make little.
-    gc.freeze()
-    gc.set_threshold(100_000)
     app.connect("config-inited", configure, priority=100)
     app.connect("builder-inited", leave_out_thebe)
     app.connect("builder-inited", run_chapters)
