@@ -26,7 +26,6 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
-from skops.io import dumps, loads
 
 from ._checks import check_number, check_sample_rate
 from ._files import alone_in, unfinished_in
@@ -268,11 +267,14 @@ def _check_fits(
 
 def _packed(detector: Pipeline) -> bytes:
     """What the file is to hold; ValueError if it could not be read again."""
+    # Imported late: it imports all of scikit-learn, and few programs keep detectors.
+    import skops.io
+
     _check_kind(detector)
     check_is_fitted(detector[-1])
     try:
         record = _record_of(detector)
-        buffer = io.BytesIO(dumps(detector, compression=zipfile.ZIP_DEFLATED))
+        buffer = io.BytesIO(skops.io.dumps(detector, compression=zipfile.ZIP_DEFLATED))
     except _RefusedError:
         raise
     except Exception as error:
@@ -378,6 +380,8 @@ def _without_references(part: Any, foreign: set[str]) -> Any:
 
 
 def _made_of(members: dict[str, bytes]) -> Any:
+    import skops.io
+
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in members.items():
@@ -385,7 +389,7 @@ def _made_of(members: dict[str, bytes]) -> Any:
     with warnings.catch_warnings():
         # Whether another version matters is found out below.
         warnings.simplefilter("ignore", InconsistentVersionWarning)
-        return loads(buffer.getvalue(), trusted=sorted(_OURS))
+        return skops.io.loads(buffer.getvalue(), trusted=sorted(_OURS))
 
 
 # --- what is known of a file's detector --------------------------------------------------
