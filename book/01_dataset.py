@@ -48,9 +48,10 @@ set_style()
 # 18 dB, as the recordings are quiet.
 
 # %% tags=["hide-input", "listen", "nbval-ignore-output"]
-test = load_dataset().test
+dataset = load_dataset()
+test = dataset.test
 pair = [np.argmin(test.is_anomaly), np.argmax(test.is_anomaly)]
-ClipQuiz(test, "In which one is something wrong?", clips=pair, gain_db=18,
+ClipQuiz(test, "In which one is something wrong?", clips=pair, gain_db=dataset.gain_db,
          answer="Listen for the click: in the faulty valve it is weak, or missing.")
 
 # %% [markdown]
@@ -183,7 +184,7 @@ for title, part in (("training", train), ("test", test)):
 
 # %% tags=["listen", "nbval-ignore-output"]
 for clip, name in zip(train.audio[:2], train.names):
-    display(ClipPlayer(clip, train.sr, name, gain_db=18))
+    display(ClipPlayer(clip, train.sr, name, gain_db=dataset.gain_db))
 
 # %% [markdown]
 # Did you hear the rhythm? A strong click, a weak one midway, a strong one again, over
@@ -191,7 +192,7 @@ for clip, name in zip(train.audio[:2], train.names):
 
 # %% tags=["listen", "nbval-ignore-output"]
 for i in np.flatnonzero(test.is_anomaly)[:2]:
-    display(ClipPlayer(test.audio[i], test.sr, test.names[i], gain_db=18))
+    display(ClipPlayer(test.audio[i], test.sr, test.names[i], gain_db=dataset.gain_db))
 
 # %% [markdown]
 # ## Look
@@ -266,7 +267,7 @@ print(f"AUC of the peak level: {auc(test.is_anomaly, baseline_scores):.2f}")
 # %% tags=["listen", "nbval-ignore-output"]
 distance = np.abs(peak_level(dataset.audio) - typical_level)
 keys = {"RMS level (dB)": level(dataset.audio)[:, 0], "anomaly score (dB)": distance}
-ClipGallery(dataset, keys, gain_db=18)
+ClipGallery(dataset, keys, gain_db=dataset.gain_db)
 
 # %% [markdown]
 # ## Summary

@@ -54,7 +54,7 @@ print(f"data set: {dataset.title}")
 test = dataset.test
 # The first of each sort: where is_anomaly is smallest, and where it is largest.
 pair = [np.argmin(test.is_anomaly), np.argmax(test.is_anomaly)]
-ClipQuiz(test, "Which numbers tell these two apart?", clips=pair, gain_db=18,
+ClipQuiz(test, "Which numbers tell these two apart?", clips=pair, gain_db=dataset.gain_db,
          answer="Some that keep the click. This chapter finds out which do, and which don't.")
 
 # %% [markdown]

@@ -58,7 +58,7 @@ set_style()
 dataset = load_dataset()
 normal, abnormal = (np.flatnonzero(dataset.test.is_anomaly == sort) for sort in (0, 1))
 five = [abnormal[1], normal[0], normal[3], abnormal[4], normal[2]]
-ClipQuiz(dataset.test, "Which of these five are faulty?", clips=five, gain_db=18)
+ClipQuiz(dataset.test, "Which of these five are faulty?", clips=five, gain_db=dataset.gain_db)
 
 # %% [markdown]
 # To a detector each clip is a point in a space with one axis for each feature. Normal clips
@@ -530,7 +530,7 @@ ResultTable(rows, "Three detectors to explore", corner="detector", shade=(0.5, 1
 # to hear its clip and to see its map. Then switch to the maximum.
 
 # %% tags=["listen", "nbval-ignore-output"]
-ThresholdExplorer(test, scores, maps, gain_db=18)
+ThresholdExplorer(test, scores, maps, gain_db=dataset.gain_db)
 
 # %% [markdown]
 # ## Summary

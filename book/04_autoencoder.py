@@ -60,7 +60,7 @@ set_style()
 dataset = load_dataset()
 test = dataset.test
 pair = [np.argmin(test.is_anomaly), np.argmax(test.is_anomaly)]
-ClipQuiz(test, "Which of these two is harder to draw from memory?", clips=pair, gain_db=18,
+ClipQuiz(test, "Which of these two is harder to draw from memory?", clips=pair, gain_db=dataset.gain_db,
          answer="That is what they are. Which of them the network finds harder, it will say.")
 
 # %% [markdown]
@@ -98,6 +98,9 @@ S_train, S_test = (
     log_mel_spectrogram(part.audio, part.sr, ref=np.max, top_db=80)
     for part in (dataset.train, dataset.test)
 )
+# The lecture's network halves the picture and doubles it again: so frames come in pairs.
+even = S_train.shape[2] // 2 * 2
+S_train, S_test = S_train[..., :even], S_test[..., :even]
 minimum, value_range = S_train.min(), np.ptp(S_train)
 Z_train = (S_train - minimum) / value_range
 Z_test = (S_test - minimum) / value_range
@@ -301,7 +304,7 @@ _ = plot_scores(y_test, profile_scores, title="Bottleneck, error profile")
 
 # %% tags=["listen", "nbval-ignore-output"]
 rebuilt = reconstruct(model, Z_test) * value_range + minimum
-ErrorMapViewer(test, S_test, rebuilt, errors, gain_db=18)
+ErrorMapViewer(test, S_test, rebuilt, errors, gain_db=dataset.gain_db)
 
 # %% [markdown]
 # And all scores together, to move the threshold and to listen to each dot:
@@ -310,7 +313,7 @@ ErrorMapViewer(test, S_test, rebuilt, errors, gain_db=18)
 all_scores = {"error profile": profile_scores, "mean error": mean_scores,
               "worst frame": worst_frame, "peak level": baseline}
 maps = {name: errors for name in ("mean error", "worst frame")}
-ThresholdExplorer(test, all_scores, maps, gain_db=18)
+ThresholdExplorer(test, all_scores, maps, gain_db=dataset.gain_db)
 
 # %% [markdown]
 # It is tempting to stop here and to write: "the network finds the faults". But was it the

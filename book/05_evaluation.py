@@ -57,7 +57,7 @@ sr = 16000
 dataset = load_dataset()
 test = dataset.test
 normal, abnormal = np.flatnonzero(~test.is_anomaly), np.flatnonzero(test.is_anomaly)
-ClipQuiz(test, "At which of these would you wake somebody?", gain_db=18,
+ClipQuiz(test, "At which of these would you wake somebody?", gain_db=dataset.gain_db,
          clips=[*normal[:2], abnormal[0], *normal[2:4]],
          answer="Woken once too often? That is one false alarm in four healthy clips.")
 
@@ -321,7 +321,7 @@ ResultTable(
 # %% tags=["listen", "nbval-ignore-output"]
 maps = {name: anomaly_map(detectors[name], test) for name in ("gmm, no level", "autoencoder")}
 named = {"gmm, no level": thresholds, "level": {"conformal": threshold}}
-ThresholdExplorer(clips.test, scores, maps, thresholds=named, gain_db=18)
+ThresholdExplorer(clips.test, scores, maps, thresholds=named, gain_db=dataset.gain_db)
 
 # %% [markdown]
 # Ten percent of five clips is half a clip, so on this test set a rate can't be checked.

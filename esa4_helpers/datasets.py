@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.resources import files
+from math import log10
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
@@ -174,6 +175,42 @@ class Dataset:
     def test(self) -> Dataset:
         """The test clips alone."""
         return self._subset(~self.is_train, "test")
+
+    @property
+    def gain_db(self) -> float:
+        """Gain in dB for all players: 18, or what leaves the loudest clip 3 dB."""
+        loudest = max(float(np.abs(self.audio).max()), 1e-6)
+        return min(18.0, -3 - 20 * log10(loudest))
+
+    def fewer_test_clips(self, n_each: int) -> Dataset:
+        """Keep so many normal and so many abnormal test clips at most.
+
+        Parameters
+        ----------
+        n_each : int
+            How many to keep of each sort: the first by name.
+
+        Returns
+        -------
+        Dataset
+            With all training clips, and all else as it was.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If ``n_each`` is not a whole number above 0.
+
+        Examples
+        --------
+        >>> load_dataset("synthetic").fewer_test_clips(2).test.names
+        ('test_anomaly_0', 'test_anomaly_1', 'test_normal_0', 'test_normal_1')
+        """
+        check_count(n_each, "n_each", at_least=1)
+        keep = self.is_train.copy()
+        for sort in (False, True):
+            of_sort = ~self.is_train & (self.is_anomaly == sort)
+            keep[np.flatnonzero(of_sort)[:n_each]] = True
+        return self._subset(keep, "such")
 
     def resampled(self, sr: float) -> Dataset:
         """Give the same clips at another sample rate.
@@ -509,7 +546,7 @@ def fetch_recordings(progressbar: bool = False) -> Path:
     They are what ``ESA4_RECORDINGS`` names: a folder, a zip, or the address of a zip, of
     which ``ESA4_RECORDINGS_SHA256`` must give the SHA-256, too. Where this is not set,
     they are the zip in ``own_recordings.toml`` beside this module, in which a fork of the
-    course names its recordings; and where that names none, `anomaly_mini.zip`.
+    course names its recordings; and where that names none, ``anomaly_mini.zip``.
 
     Parameters
     ----------

@@ -20,7 +20,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from esa4_helpers import Dataset, _files, datasets, load_dataset, make_synthetic_dataset
+from esa4_helpers import (
+    ClipGallery,
+    Dataset,
+    _files,
+    datasets,
+    load_dataset,
+    make_synthetic_dataset,
+)
 from esa4_helpers.datasets import DatasetError, DatasetUnreachableError, fetch_archive
 from esa4_helpers.synthesis import ANOMALY_KINDS
 
@@ -237,6 +244,29 @@ class TestKinds:
     def test_must_agree_with_the_labels(self, kinds, error, message):
         with pytest.raises(error, match=message):
             self.make(kinds=kinds)
+
+
+class TestForPages:
+    def test_quiet_clips_are_turned_up_and_loud_ones_as_far_as_there_is_room(
+        self, course_clips
+    ):
+        assert course_clips.gain_db == course_clips.test.gain_db == 18
+        for peak in (0.01, 0.5, 1.0):
+            loud = Dataset(**clips(audio=np.full((3, 10), -peak)))
+            assert peak * 10 ** (loud.gain_db / 20) <= 0.71
+            ClipGallery(loud, gain_db=loud.gain_db)
+        assert Dataset(**clips()).gain_db == 18
+
+    def test_fewer_test_clips_are_the_first_of_each_sort(self):
+        names = [f"{sort}_{i}" for sort in ("a", "b", "c") for i in range(4)]
+        is_train, is_anomaly = np.repeat([[1, 0, 0], [0, 0, 1]], 4, axis=1)
+        few = Dataset(np.zeros((12, 10)), 16000, names, is_train, is_anomaly)
+        assert few.fewer_test_clips(9).names == few.names
+        fewer = few.fewer_test_clips(1)
+        assert fewer.names == ("a_0", "a_1", "a_2", "a_3", "b_0", "c_0")
+        assert fewer.is_anomaly.tolist() == [False] * 5 + [True]
+        with pytest.raises(ValueError, match="n_each must be at least 1"):
+            few.fewer_test_clips(0)
 
 
 class TestResampled:

@@ -70,6 +70,12 @@ def test_no_output_is_an_error_or_a_warning(path):
 
 
 @for_each_notebook
+def test_no_code_takes_the_valves_rate_length_or_loudness_for_granted(path):
+    for cell in code_cells(path):
+        assert not re.search(r"44\.1|44_?100|110_?250|gain_db=18", cell.source)
+
+
+@for_each_notebook
 def test_no_recording_is_stored(path):
     for cell in code_cells(path):
         outputs = json.dumps(cell.outputs)
