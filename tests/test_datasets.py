@@ -21,7 +21,7 @@ import pytest
 import soundfile
 
 from esa4_helpers import (
-    ClipGallery,
+    ClipPlayer,
     Dataset,
     _files,
     datasets,
@@ -254,7 +254,7 @@ class TestForPages:
         for peak in (0.01, 0.5, 1.0):
             loud = Dataset(**clips(audio=np.full((3, 10), -peak)))
             assert peak * 10 ** (loud.gain_db / 20) <= 0.71
-            ClipGallery(loud, gain_db=loud.gain_db)
+            ClipPlayer(loud.audio[0], loud.sr, "loud", gain_db=loud.gain_db)
         assert Dataset(**clips()).gain_db == 18
 
     def test_fewer_test_clips_are_the_first_of_each_sort(self):
