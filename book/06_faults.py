@@ -49,8 +49,9 @@ from esa4_helpers.synthesis import ANOMALY_KINDS, synthesize_clip
 
 # %% [markdown]
 # The valve is recorded, the faults are made by the computer, as nobody has recorded so many.
+# They need clicks, so recordings of another machine that has none give way to synthetic ones.
 
-# %% tags=["hide-input", "listen", "nbval-ignore-output"]
+# %% tags=["hide-input"]
 set_style()
 sr = 16000
 dataset = load_dataset()
@@ -63,6 +64,11 @@ except ValueError as error:
     dataset = load_dataset("synthetic")
     clips = dataset.resampled(sr)
 healthy = clips.audio[~clips.is_anomaly]
+
+# %% [markdown]
+# Here is one of its clips: as it was, and with each of six faults.
+
+# %% tags=["hide-input", "listen", "nbval-ignore-output"]
 order = ("late click", "squeak", "normal", "missing click", "double click", "hiss", "weak click")
 versions = [healthy[3] if kind == "normal" else insert_fault(healthy[3], sr, kind, 1)
             for kind in order]

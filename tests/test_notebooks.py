@@ -71,7 +71,10 @@ def test_no_output_is_an_error_or_a_warning(path):
 
 @for_each_notebook
 def test_no_code_takes_the_valves_rate_length_or_loudness_for_granted(path):
-    for cell in code_cells(path):
+    cells = code_cells(path)
+    if not any("load_dataset()" in cell.source for cell in cells):
+        pytest.skip("its sounds are not the course's recordings")
+    for cell in cells:
         assert not re.search(r"44\.1|44_?100|110_?250|gain_db=18", cell.source)
 
 
