@@ -30,6 +30,7 @@ from sklearn.utils.validation import (
 
 from ._checks import (
     as_groups,
+    check_array,
     check_clips,
     check_count,
     check_groups,
@@ -170,7 +171,7 @@ def held_out_scores(
     >>> scores.shape
     (50,)
     """
-    X = np.asarray(X)
+    X = check_array(X, "X")
     cv = check_count(cv, "cv", at_least=2)
     if cv > len(X):
         raise ValueError(f"cv must be at most the number of clips, {len(X)}, got {cv}")
@@ -400,7 +401,7 @@ class FeatureDetector(OutlierDetector):
         """
         self._check_contamination()
         fitted = clone(self)
-        X = validate_data(fitted, X, dtype=np.float64, ensure_min_samples=2)
+        X = _check_features(fitted, X, ensure_min_samples=2)
         if self.cv is not None and len(X) < check_count(self.cv, "cv", at_least=2):
             raise ValueError(
                 f"training needs at least {self.cv} clips, so that some can be held "
@@ -434,7 +435,7 @@ class FeatureDetector(OutlierDetector):
             If ``X`` has another number of features or holds NaN or infinity.
         """
         check_is_fitted(self)
-        return self._score(validate_data(self, X, dtype=np.float64, reset=False))
+        return self._score(_check_features(self, X, reset=False))
 
     def explain(self, X: ArrayLike) -> np.ndarray:
         """Tell what each feature adds to the anomaly score of a typical sample.
@@ -460,7 +461,7 @@ class FeatureDetector(OutlierDetector):
             If ``X`` has another number of features or holds NaN or infinity.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        X = _check_features(self, X, reset=False)
         return _one_at_a_time(self, X, self.typical_)
 
     def _set_offset(self, X: np.ndarray, groups: np.ndarray | None) -> None:
@@ -471,6 +472,13 @@ class FeatureDetector(OutlierDetector):
             copy = clone(self).set_params(cv=None)
             scores = held_out_scores(copy, X, self.cv, groups=groups)
         self._place_threshold(scores, held_out=self.cv is not None, groups=groups)
+
+
+def _check_features(estimator: BaseEstimator, X: ArrayLike, **how: Any) -> np.ndarray:
+    """Check features as scikit-learn does, which would take off masks and read texts."""
+    if check_array(X, "X").dtype.kind in "SU":
+        raise TypeError("X must hold numbers, got texts")
+    return validate_data(estimator, X, dtype=np.float64, **how)
 
 
 def _spread(X: np.ndarray, centre: np.ndarray) -> np.ndarray:
@@ -562,7 +570,7 @@ class ShrunkWhitening(TransformerMixin, BaseEstimator):
             If ``X`` has another shape, holds NaN or infinity, or if all samples
             are the same.
         """
-        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        X = _check_features(self, X, ensure_min_samples=2)
         _check_that_they_differ(X)
         self.scaler_ = StandardScaler().fit(X)
         varies = _is_more_than_rounding(self.scaler_.scale_, X)
@@ -594,7 +602,7 @@ class ShrunkWhitening(TransformerMixin, BaseEstimator):
             If ``X`` has another number of features or holds NaN or infinity.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        X = _check_features(self, X, reset=False)
         return self.scaler_.transform(X) @ self.whitener_
 
 
@@ -988,7 +996,7 @@ class PanelDetector(FeatureDetector):
             If ``X`` has another number of features or holds NaN or infinity.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        X = _check_features(self, X, reset=False)
         n_parts = len(self.detectors_)
         parts = zip(
             self.detectors_,

@@ -236,6 +236,10 @@ class TestHeldOutScores:
         with pytest.raises(error, match=message):
             held_out_scores(GMMDetector(1), np.zeros((6, 2)), cv)
 
+    def test_masked_clips_are_refused(self):
+        with pytest.raises(TypeError, match="X is a masked array"):
+            held_out_scores(GMMDetector(1), np.ma.masked_less(NORMAL, 0))
+
     def test_no_detector_is_refused(self):
         with pytest.raises(TypeError, match=r"score_samples, got KMeans\(\)"):
             held_out_scores(KMeans(), np.zeros((6, 2)))
@@ -323,6 +327,20 @@ class TestAllDetectors:
             TypeError, match="contamination must be a number, got '0.1'"
         ):
             detector.set_params(contamination="0.1").fit(self.X)
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda X: X.astype(str), "X must hold numbers, got texts"),
+            (lambda X: np.ma.masked_greater(X, 15), "X is a masked array"),
+        ],
+        ids=["texts", "masked"],
+    )
+    def test_what_only_looks_like_numbers_is_refused(self, detector, change, message):
+        fitted, X = clone(detector).fit(self.X), change(self.X)
+        for ask in (detector.fit, fitted.score_samples, fitted.explain):
+            with pytest.raises(TypeError, match=message):
+                ask(X)
 
     def test_a_failed_fit_leaves_it_as_it_was(self, detector, monkeypatch):
         def break_off(*args, **kwargs):
