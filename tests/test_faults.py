@@ -25,6 +25,7 @@ AREAS = (
     "Sheets",
     "Submissions",
     "Command line",
+    "Reports",
 )
 
 
