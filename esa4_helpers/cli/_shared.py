@@ -239,6 +239,11 @@ def written(file: Path) -> Iterator[TextIO]:
             text.flush()
             os.fsync(text.fileno())
         unfinished.replace(file)
+    except OSError as error:
+        # A stream that finds no room does not know its name.
+        if error.errno == errno.ENOSPC:
+            fail(f"{file} was not written: {error.strerror}")
+        raise
     finally:
         unfinished.unlink(missing_ok=True)
 

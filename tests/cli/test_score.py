@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import csv
+import errno
 import importlib
 import json
+import os
 import shutil
 
 import numpy as np
@@ -125,6 +127,21 @@ class TestRefusals:
         monkeypatch.setattr(score, "_told", lambda *_, **__: 1 / 0)
         with pytest.raises(AssertionError, match="division"):
             esa4("score", machine, clean, "--csv", table)
+        assert table.read_bytes() == scored[0].read_bytes()
+        assert [*tmp_path.iterdir()] == [table]
+
+    def test_a_full_disk_names_the_table_and_leaves_the_old_one_whole(
+        self, scored, esa4, machine, clean, tmp_path, monkeypatch
+    ):
+        def full(handle: int) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        table = tmp_path / "scores.csv"
+        shutil.copy(scored[0], table)
+        monkeypatch.setattr(os, "fsync", full)
+        result = esa4("score", machine, clean, "--csv", table, "-q")
+        told = f"Error: {table} was not written: No space left on device\n"
+        assert (result.exit_code, result.stderr) == (1, told)
         assert table.read_bytes() == scored[0].read_bytes()
         assert [*tmp_path.iterdir()] == [table]
 
