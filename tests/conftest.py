@@ -13,6 +13,7 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 import pytest
 from common import eager_tensorflow
+from hypothesis import HealthCheck, settings
 
 from esa4_helpers import (
     Dataset,
@@ -22,6 +23,17 @@ from esa4_helpers import (
     make_synthetic_dataset,
 )
 from esa4_helpers.datasets import DatasetUnreachableError
+
+# The same examples on each computer, however busy it is; no folder of earlier ones.
+settings.register_profile(
+    "quick",
+    max_examples=25,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=300)
+settings.load_profile("quick")
 
 # Those that take longest come first, so that no process waits at the end for another.
 LONGEST = ("test_site.py", "marking", "test_course.py", "test_benchmarks.py")
