@@ -1,7 +1,7 @@
 # make site and make test do everything from a fresh clone; make help lists the rest.
 .POSIX:
 .NOTPARALLEL:
-.PHONY: help site test lint notebooks exercises grade bench mimii test-colab test-versions \
+.PHONY: help site test lint notebooks exercises grade bench mutants mimii test-colab test-versions \
 	audit links clean always
 
 # Those that all that the course builds on is there for; pyproject.toml says why.
@@ -61,6 +61,7 @@ help:
 	@echo "make exercises   after an edit of exercises/*.py: make the student notebooks"
 	@echo "make grade SUBMISSIONS=folder_or_zip    mark what students handed in"
 	@echo "make bench       measure detectors next to the lecture's, streams, and many hours"
+	@echo "make mutants     see whether the tests notice small mistakes in the package (SEED=, N=)"
 	@echo "make mimii       measure all detectors on MIMII's machines (ESA4_MIMII, OPTIONS=)"
 	@echo "make test-colab  run the course with Google Colab's versions (WITHOUT=06_faults)"
 	@echo "make test-versions  run package and chapters with the lowest and the newest versions"
@@ -114,6 +115,13 @@ bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.storage
 	$(BIN)/python -m benchmarks.scale
 
+# Ten minutes: first many inputs for what holds for all of them, then the mistakes.
+mutants: $(INSTALLED)
+	@$(CHOOSE_CLIPS); \
+	$(ONE_THREAD); \
+	$(BIN)/pytest -q -n 2 --dist=load --hypothesis-profile=thorough tests/test_properties.py && \
+	$(BIN)/python tools/mutate_package.py $${SEED:+--seed "$$SEED"} $${N:+-n "$$N"}
+
 mimii: $(INSTALLED)
 	@$(CHOOSE_CLIPS); \
 	$(BIN)/python -m benchmarks.mimii $(OPTIONS)
@@ -137,7 +145,7 @@ links: $(FOR_SITE)
 	$(ALONE) $(BIN)/jupyter-book build . --builder linkcheck
 
 clean:
-	rm -rf _build build dist $(VENV) $(VENV).lock .colab .versions .coverage .pytest_cache .ruff_cache *.egg-info
+	rm -rf _build build dist $(VENV) $(VENV).lock .colab .versions .coverage .hypothesis .pytest_cache .ruff_cache *.egg-info
 
 # Looked after each time: a folder can be moved, and a Python can go.
 $(FOR_SITE) $(INSTALLED): always
