@@ -6,7 +6,7 @@ gain or its recorder is another one, there is nothing to repair on the machine.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,7 +56,10 @@ class Verdict(NamedTuple):
 
 
 def judge_clips(
-    detector: Any, audio: ArrayLike, threshold: float | None = None
+    detector: Any,
+    audio: ArrayLike,
+    threshold: float | None = None,
+    faults: Sequence[str | None] | None = None,
 ) -> list[Verdict]:
     """Score clips, and tell alarms from faults of the sensor.
 
@@ -68,6 +71,9 @@ def judge_clips(
         Clips, floats in [-1, 1]. Those of a broken sensor may hold NaN or infinity.
     threshold : float, optional
         Anomaly score above which a clip raises an alarm. By default `own_threshold`.
+    faults : sequence of str or None, optional
+        For each clip, what is known to be wrong with the sensor and can't be seen in the
+        clip any more, such as ``faults`` of `Recordings`.
 
     Returns
     -------
@@ -109,7 +115,10 @@ def judge_clips(
     training: Training | None = getattr(detector, "training_", None)
     if training is not None:
         check_clip_length(audio, training.n_samples, training.sr)
-    faults = [sensor_fault(clip) for clip in audio]
+    known = [None] * len(audio) if faults is None else faults
+    faults = [
+        fault or sensor_fault(clip) for clip, fault in zip(audio, known, strict=True)
+    ]
     scores = np.full(len(audio), np.nan)
     heard = np.flatnonzero([fault is None for fault in faults])
     if heard.size:
@@ -247,6 +256,51 @@ class Judged(NamedTuple):
     alarm: bool
     sensor: str | None
 
+    @classmethod
+    def of(
+        cls,
+        verdict: Verdict,
+        machine: str,
+        recording: str,
+        start: float,
+        seconds: float,
+        threshold: float,
+    ) -> Judged:
+        """Make a row of a verdict.
+
+        Parameters
+        ----------
+        verdict : Verdict
+            From `judge_clips`.
+        machine, recording : str
+            Where the clip comes from.
+        start, seconds : float
+            When it begins within the recording, and how long it is, in s.
+        threshold : float
+            What its score was compared with.
+
+        Returns
+        -------
+        Judged
+            In types that JSON knows.
+
+        Examples
+        --------
+        >>> verdict = Verdict(score=np.nan, alarm=False, fault="silence")
+        >>> Judged.of(verdict, "pump", "day 1.wav", 5.0, 10.0, 1.2)[2:]
+        (5.0, 15.0, None, 1.2, False, 'silence')
+        """
+        return cls(
+            machine,
+            recording,
+            float(start),
+            float(start + seconds),
+            None if np.isnan(verdict.score) else verdict.score,
+            float(threshold),
+            verdict.alarm,
+            verdict.fault,
+        )
+
 
 def judge_recordings(
     detector: Any,
@@ -304,19 +358,10 @@ def judge_recordings(
     seconds = recordings.cut.n_samples / recordings.sr
     rows = []
     for place, audio in recordings.blocks():
-        verdicts = judge_clips(detector, audio, threshold)
+        verdicts = judge_clips(detector, audio, threshold, recordings.faults[place])
         names, starts = recordings.recordings[place], recordings.starts[place]
         rows += [
-            Judged(
-                machine,
-                str(name),
-                float(start),
-                float(start + seconds),
-                None if np.isnan(verdict.score) else verdict.score,
-                float(threshold),
-                verdict.alarm,
-                verdict.fault,
-            )
+            Judged.of(verdict, machine, str(name), start, seconds, threshold)
             for name, start, verdict in zip(names, starts, verdicts, strict=True)
         ]
         if listen is not None:

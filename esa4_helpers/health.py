@@ -22,10 +22,10 @@ from .recordings import (
     _clips_of,
     _Cut,
     _DamagedError,
+    _frames_of,
     _natural_order,
     _open,
     _RefusedError,
-    _sound_of,
     find_recordings,
 )
 from .sensor import _DROPOUT_SAMPLES, _Rests, edge_of_band
@@ -255,8 +255,8 @@ def _seconds(sound: soundfile.SoundFile, channel: int | str) -> Iterator[np.ndar
     waiting = np.empty(0, np.float32)
     damage = None
     try:
-        for block in _sound_of(sound, channel):
-            waiting = np.concatenate([waiting, block])
+        for frames in _frames_of(sound, channel):
+            waiting = np.concatenate([waiting, frames.mean(axis=1)])
             while len(waiting) >= sound.samplerate:
                 yield waiting[: sound.samplerate]
                 waiting = waiting[sound.samplerate :]
@@ -505,7 +505,7 @@ def _shared_sound(
     for name, path in files.items():
         try:
             for clip in _clips_of(path, cut):
-                found = _marks_of(clip)
+                found = _marks_of(clip.sound)
                 names.append(name)
                 marks.append(found[found[:, 1] % every == 0])
         except (_RefusedError, _DamagedError):

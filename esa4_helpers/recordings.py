@@ -10,12 +10,13 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import soundfile
@@ -34,13 +35,18 @@ from ._checks import (
 )
 from ._clip_files import UNREADABLE, shown, walk_sounds
 from .datasets import DatasetError
+from .sensor import hidden_fault
 
 _BY_VALUE = natsort_keygen(alg=ns.IGNORECASE | ns.PATH)
 _FLOATS = ("FLOAT", "DOUBLE")
 
 # In frames: short, as of a damaged file the block that holds the damage is lost.
 _BLOCK = 16384
+# In Hz: beyond what any recorder takes, a second would not fit in memory.
+_HIGHEST_RATE = 10_000_000
 _LARGEST_AUDIO = 2 * 2**30
+# So much later than its sound comes what a resampler makes of it, at the lowest rate.
+_DELAY_SECONDS = 1.0
 # Of an Ogg file, its last page is within so many bytes of the end.
 _LARGEST_OGG_PAGE = 65307
 
@@ -63,6 +69,57 @@ class _Cut:
     channel: int | str
 
 
+class _Recent:
+    """The latest stretch of a stream, of so many samples and a block."""
+
+    def __init__(self, n_samples: int) -> None:
+        self._n_samples = n_samples
+        # Each with the sample that it begins at; what was lost is missing in between.
+        self._blocks: deque[tuple[int, np.ndarray]] = deque()
+        self.end = 0
+
+    @classmethod
+    def for_clips(cls, seconds: float, sr: int) -> _Recent:
+        """Keep what a clip was made of until a resampler has come to the clip's end."""
+        return cls(round((seconds + _DELAY_SECONDS) * sr))
+
+    def hear(self, sound: np.ndarray, n_lost: int = 0) -> None:
+        """Take the next block, and forget what is too old."""
+        while self._blocks and _end(*self._blocks[0]) <= self.end - self._n_samples:
+            self._blocks.popleft()
+        start = self.end + n_lost
+        self._blocks.append((start, sound))
+        self.end = start + len(sound)
+
+    def cut(self, start: int, stop: int) -> np.ndarray:
+        """Some of it, with zeros for what was lost."""
+        piece = np.zeros((stop - start, *self._blocks[-1][1].shape[1:]), np.float32)
+        for at, sound in self._blocks:
+            first, last = max(at, start), min(_end(at, sound), stop)
+            if first < last:
+                piece[first - start : last - start] = sound[first - at : last - at]
+        return piece
+
+
+def _end(start: int, sound: np.ndarray) -> int:
+    return start + len(sound)
+
+
+class _Clip(NamedTuple):
+    """A clip, and what it was made of, if that was resampled or mixed."""
+
+    sound: np.ndarray
+    recorded: _Recent | None
+    start: int
+    stop: int
+
+    def hidden_fault(self) -> str | None:
+        """To be asked for before the next clip is read."""
+        if self.recorded is None:
+            return None
+        return hidden_fault(self.recorded.cut(self.start, self.stop))
+
+
 @dataclass(frozen=True, eq=False)
 class Recordings:
     """Clips cut from sound files, which are read only when their sound is asked for.
@@ -81,6 +138,9 @@ class Recordings:
         detectors take as ``groups``.
     positions : array of shape (n_clips,)
         Which clip of its recording each one is, counted from 0.
+    faults : array of shape (n_clips,)
+        What was wrong with the sensor and is hidden in the clip, as it was resampled or
+        mixed: see `hidden_fault`. None where nothing was seen.
     skipped : mapping from str to str
         Files of which nothing is used, and why.
     partial : mapping from str to str
@@ -105,6 +165,7 @@ class Recordings:
     files: Mapping[str, Path]
     recordings: np.ndarray
     positions: np.ndarray
+    faults: np.ndarray
     skipped: Mapping[str, str]
     partial: Mapping[str, str]
 
@@ -196,7 +257,10 @@ class Recordings:
         if not keep.any():
             raise ValueError("keep selects no clip")
         return replace(
-            self, recordings=self.recordings[keep], positions=self.positions[keep]
+            self,
+            recordings=self.recordings[keep],
+            positions=self.positions[keep],
+            faults=self.faults[keep],
         )
 
     def thin(self, n_clips: int) -> Recordings:
@@ -253,7 +317,7 @@ class Recordings:
                     _clips_of(self.files[recording], self.cut)
                 ):
                     if position == wanted[found]:
-                        yield clip
+                        yield clip.sound
                         found += 1
                         if found == len(wanted):
                             break
@@ -344,11 +408,12 @@ def read_recordings(
     """
     cut = _check_cut(clip_seconds, hop_seconds, sr, channel)
     files, skipped = find_recordings(folder)
-    recordings, positions, partial = [], [], {}
+    recordings, positions, faults, partial = [], [], [], {}
     for name, path in files.items():
         kept, missing = _look_through(path, cut, keep_silent)
         recordings += [name] * len(kept)
-        positions += kept
+        positions += kept.keys()
+        faults += kept.values()
         if missing:
             (partial if kept else skipped)[name] = missing
     if not recordings:
@@ -358,6 +423,7 @@ def read_recordings(
         files=files,
         recordings=np.array(recordings),
         positions=np.array(positions),
+        faults=np.array(faults, dtype=object),
         skipped=dict(sorted(skipped.items(), key=lambda item: _natural_order(item[0]))),
         partial=partial,
     )
@@ -469,37 +535,42 @@ def _check_cut(
     return _Cut(sr, *lengths, channel)
 
 
-def _look_through(path: Path, cut: _Cut, keep_silent: bool) -> tuple[list[int], str]:
-    """Which clips of a file to use, and what is missing of the file, if anything is."""
-    silent, missing = [], ""
+def _look_through(
+    path: Path, cut: _Cut, keep_silent: bool
+) -> tuple[dict[int, str | None], str]:
+    """Which clips of a file to use, and their hidden faults; and what the file lacks."""
+    kept, n_clips, missing = {}, 0, ""
     try:
         for clip in _clips_of(path, cut):
-            silent.append(bool(is_silent(clip)))
+            if keep_silent or not is_silent(clip.sound):
+                kept[n_clips] = clip.hidden_fault()
+            n_clips += 1
     except _RefusedError as error:
-        return [], str(error)
+        return {}, str(error)
     except _DamagedError as error:
         missing = str(error)
-    if keep_silent:
-        return list(range(len(silent))), missing
-    kept = [i for i, none in enumerate(silent) if not none]
     reasons = [missing] if missing else []
-    if silent and not kept:
+    if n_clips and not kept:
         reasons.append("silent from start to end: was the recorder on?")
-    elif len(kept) < len(silent):
+    elif len(kept) < n_clips:
         reasons.append(
-            f"{len(silent) - len(kept)} of {len(silent)} clips are silent and left out"
+            f"{n_clips - len(kept)} of {n_clips} clips are silent and left out"
         )
     return kept, "; ".join(reasons)
 
 
-def _clips_of(path: Path, cut: _Cut) -> Iterator[np.ndarray]:
+def _clips_of(path: Path, cut: _Cut) -> Iterator[_Clip]:
     """All whole clips of a file, in turn."""
     pending, n_pending, start, n_clips = [], 0, 0, 0
     damage, n_seconds = None, 0.0
     with _open(path) as sound:
         n_found = 0
+        recorded = _Recent.for_clips(cut.n_samples / cut.sr, sound.samplerate)
+        is_changed = _is_changed(sound, cut)
         try:
-            for block in _resampled(sound, cut):
+            for block, frames in _resampled(sound, cut):
+                if is_changed:
+                    recorded.hear(frames)
                 n_found += len(block)
                 pending.append(block)
                 n_pending += len(block)
@@ -507,7 +578,15 @@ def _clips_of(path: Path, cut: _Cut) -> Iterator[np.ndarray]:
                     continue
                 waiting = np.concatenate(pending)
                 while start + cut.n_samples <= len(waiting):
-                    yield waiting[start : start + cut.n_samples]
+                    begin = n_clips * cut.hop
+                    yield _Clip(
+                        waiting[start : start + cut.n_samples],
+                        recorded if is_changed else None,
+                        *(
+                            round(n / cut.sr * sound.samplerate)
+                            for n in (begin, begin + cut.n_samples)
+                        ),
+                    )
                     n_clips += 1
                     start += cut.hop
                 done = min(start, len(waiting))
@@ -539,32 +618,39 @@ def _open(path: Path) -> Iterator[soundfile.SoundFile]:
             with soundfile.SoundFile(file) as sound:
                 if not sound.frames:
                     raise _RefusedError("empty: it holds no sample")
+                if not LEAST_RATE <= sound.samplerate <= _HIGHEST_RATE:
+                    raise _RefusedError(
+                        f"its sample rate is {sound.samplerate} Hz: the header is "
+                        "damaged, or this is no sound"
+                    )
                 yield sound
     except soundfile.LibsndfileError as error:
         raise _RefusedError(
-            f"damaged, or no sound file: {error.error_string}"
+            f"damaged, or no sound file: {error.error_string.rstrip('.')}"
         ) from None
     except OSError as error:
         raise _RefusedError(f"can't be opened: {error.strerror}") from None
 
 
-def _sound_of(
+def _is_changed(sound: soundfile.SoundFile, cut: _Cut) -> bool:
+    """Whether clips differ from what is in the file, so that faults may be hidden."""
+    is_mixed = sound.channels > 1 and cut.channel == "mean"
+    return is_mixed or sound.samplerate != cut.sr
+
+
+def _frames_of(
     sound: soundfile.SoundFile, channel: int | str = "mean"
 ) -> Iterator[np.ndarray]:
-    """One channel of an open file, or the mean of all, in blocks."""
-    if sound.samplerate < LEAST_RATE:
-        raise _RefusedError(
-            f"its sample rate is {sound.samplerate} Hz: the header is damaged, or this is "
-            "no sound"
-        )
+    """One channel of an open file, or all for their mean, in blocks."""
     if channel != "mean" and channel >= sound.channels:
         raise _RefusedError(
             f"it has no channel {channel}: it has {sound.channels}, counted from 0"
         )
     n_frames = 0
     while len(block := _read(sound, n_frames)):
-        block = block.mean(axis=1) if channel == "mean" else block[:, channel]
-        usable = np.isfinite(block)
+        if channel != "mean":
+            block = block[:, [channel]]
+        usable = np.isfinite(block).all(axis=1)
         n_usable = len(block) if usable.all() else int(usable.argmin())
         yield block[:n_usable]
         n_frames += n_usable
@@ -583,7 +669,7 @@ def _read(sound: soundfile.SoundFile, n_frames: int) -> np.ndarray:
     try:
         block = sound.read(_BLOCK, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
-        raise _damaged(sound, n_frames, error.error_string) from None
+        raise _damaged(sound, n_frames, error.error_string.rstrip(".")) from None
     largest = np.abs(block).max(initial=0, where=np.isfinite(block))
     if largest > LARGEST_SAMPLE:
         raise _RefusedError(
@@ -617,21 +703,25 @@ def _has_last_page(file: BinaryIO) -> bool:
     return start >= 0 and len(tail) > start + 5 and bool(tail[start + 5] & 4)
 
 
-def _resampled(sound: soundfile.SoundFile, cut: _Cut) -> Iterator[np.ndarray]:
-    blocks = _sound_of(sound, cut.channel)
+def _resampled(
+    sound: soundfile.SoundFile, cut: _Cut
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Blocks at the wanted rate, each with the frames that were read for it."""
+    blocks = _frames_of(sound, cut.channel)
     if sound.samplerate == cut.sr:
-        yield from blocks
+        for frames in blocks:
+            yield frames.mean(axis=1), frames
         return
     stream = soxr.ResampleStream(sound.samplerate, cut.sr, 1)
-    damage = None
+    frames, damage = np.zeros((0, 1), np.float32), None
     try:
-        for block in blocks:
-            yield _within_scale(stream.resample_chunk(block), sound)
+        for frames in blocks:
+            block = stream.resample_chunk(frames.mean(axis=1))
+            yield _within_scale(block, sound), frames
     except _DamagedError as error:
         damage = error
-    yield _within_scale(
-        stream.resample_chunk(np.zeros(0, np.float32), last=True), sound
-    )
+    rest = stream.resample_chunk(np.zeros(0, np.float32), last=True)
+    yield _within_scale(rest, sound), frames[:0]
     if damage:
         raise damage
 

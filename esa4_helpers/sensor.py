@@ -70,7 +70,7 @@ def sensor_fault(clip: ArrayLike) -> str | None:
     Notes
     -----
     Clipping is told by samples that are exactly the same. Resampling blurs them: look at
-    what was recorded, at its own rate.
+    what was recorded, at its own rate, with `hidden_fault`.
 
     Examples
     --------
@@ -92,6 +92,33 @@ def sensor_fault(clip: ArrayLike) -> str | None:
     if rests.n_clipped(len(clip)):
         return "clipping"
     return "dropouts" if len(rests.dropouts()) else None
+
+
+def hidden_fault(recorded: ArrayLike) -> str | None:
+    """Name what is wrong with the sensor, where resampling or mixing would hide it.
+
+    Parameters
+    ----------
+    recorded : array of shape (n_frames, n_channels)
+        What a clip is made of, as it was recorded: floats in [-1, 1].
+
+    Returns
+    -------
+    str or None
+        ``"clipping"`` if a channel is clipped, else ``"dropouts"`` if one drops out. All
+        else is seen in the clip itself.
+
+    Examples
+    --------
+    >>> sound = np.random.default_rng(0).normal(0, 0.1, (48000, 2))
+    >>> hidden_fault(sound) is None
+    True
+    >>> sound[:, 1] = np.clip(20 * sound[:, 1], -1, 1)
+    >>> hidden_fault(sound)
+    'clipping'
+    """
+    faults = {sensor_fault(channel) for channel in np.asarray(recorded).T}
+    return next((fault for fault in ("clipping", "dropouts") if fault in faults), None)
 
 
 class _Rests(NamedTuple):

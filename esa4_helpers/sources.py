@@ -379,8 +379,8 @@ def _as_source_errors(path: Path) -> Iterator[None]:
 
 def _blocks_of_file(path: Path, cut: _Cut) -> Generator[Block, None, None]:
     with _as_source_errors(path), _open(path) as sound:
-        for block in _resampled(sound, cut):
-            yield Block(block)
+        for block, frames in _resampled(sound, cut):
+            yield Block(block, recorded=frames)
 
 
 def _mixed(frames: np.ndarray, channel: int | str, lost: float = 0.0) -> Block:

@@ -294,3 +294,25 @@ def test_several_folders_and_files_may_be_named_at_once(tmp_path):
     names = [str(tmp_path / name) for name in ("a/1.wav", "b/1.wav", "c.wav")]
     assert clips.recordings.tolist() == names
     assert list(clips.skipped) == [str(tmp_path / "b" / "phone.m4a")]
+
+
+def test_an_absurd_rate_is_refused_before_anything_is_made_of_it(tmp_path):
+    write(tmp_path / "good.wav", noise(1, RATE))
+    header = bytearray((tmp_path / "good.wav").read_bytes())
+    header[24:28] = b"\xff\xff\xff\x7f"
+    (tmp_path / "bad.wav").write_bytes(header)
+    clips = read_recordings(tmp_path, 0.5)
+    assert "sample rate is 2147483647 Hz" in clips.skipped["bad.wav"]
+    assert len(clips) == 2
+
+
+@pytest.mark.parametrize(("sr", "n_channels"), [(3 * RATE, 1), (RATE, 2), (8000, 2)])
+def test_faults_that_resampling_or_mixing_hides_are_seen_in_the_file(
+    tmp_path, sr, n_channels
+):
+    sound = np.repeat(noise(4, sr), n_channels, axis=1)
+    sound[2 * sr : 3 * sr, 0] = np.clip(20 * sound[2 * sr : 3 * sr, 0], -1, 1)
+    write(tmp_path / "a.wav", sound, sr)
+    clips = read_recordings(tmp_path, 0.5)
+    assert clips.faults.tolist() == [*[None] * 4, "clipping", "clipping", None, None]
+    assert clips.select(clips.positions == 5).faults.tolist() == ["clipping"]

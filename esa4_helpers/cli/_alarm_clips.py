@@ -11,38 +11,12 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from ..recordings import _Recent
 from ..sources import Block
 from ..streaming import StreamEvent
 
 # What is written here, and may be deleted for a newer one; a clip with another name stays.
 _OWN_NAME = re.compile(r"alarm_(\d{8}T\d{9}Z|.+_\d{6,}\.\d{3}s)\.flac")
-
-
-class Recent:
-    """The latest stretch of a stream, of so many samples and a block."""
-
-    def __init__(self, n_samples: int) -> None:
-        self._n_samples = n_samples
-        # Each with the sample that it begins at; what was lost is missing in between.
-        self._blocks: deque[tuple[int, np.ndarray]] = deque()
-        self.end = 0
-
-    def hear(self, sound: np.ndarray, n_lost: int) -> None:
-        """Take the next block, and forget what is too old."""
-        while self._blocks and _end(*self._blocks[0]) <= self.end - self._n_samples:
-            self._blocks.popleft()
-        start = self.end + n_lost
-        self._blocks.append((start, sound))
-        self.end = start + len(sound)
-
-    def cut(self, start: int, stop: int) -> np.ndarray:
-        """Some of it, with zeros for what was lost."""
-        piece = np.zeros((stop - start, *self._blocks[-1][1].shape[1:]), np.float32)
-        for at, sound in self._blocks:
-            first, last = max(at, start), min(_end(at, sound), stop)
-            if first < last:
-                piece[first - start : last - start] = sound[first - at : last - at]
-        return piece
 
 
 class AlarmClips:
@@ -59,7 +33,7 @@ class AlarmClips:
         self._folder = folder
         self._sr = sr
         self._around = round(around * sr)
-        self._recent = Recent(round(window_seconds * sr) + 2 * self._around)
+        self._recent = _Recent(round(window_seconds * sr) + 2 * self._around)
         self._n_kept = n_kept
         self._wanted: deque[tuple[int, int, str]] = deque()
 
@@ -102,7 +76,3 @@ def clip_name(event: StreamEvent, start: datetime | None, heard: str) -> str:
     if start is None:
         return f"{Path(heard).stem}_{event.time:010.3f}s"
     return f"{start:%Y%m%dT%H%M%S}{start.microsecond // 1000:03}Z"
-
-
-def _end(start: int, sound: np.ndarray) -> int:
-    return start + len(sound)

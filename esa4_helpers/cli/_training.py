@@ -232,7 +232,10 @@ def _chosen(
 
 def _heard(clips: Recordings, quiet: bool) -> Recordings:
     """Leave out clips that tell of the sensor, as no alarm will ever come from such."""
-    faults = [sensor_fault(clip) for clip in clips.audio]
+    faults = [
+        fault or sensor_fault(clip)
+        for fault, clip in zip(clips.faults, clips.audio, strict=True)
+    ]
     for fault, n in Counter(filter(None, faults)).items():
         _shared.remark(
             f"{n} clips are left out, as the sensor fails in them: {fault}", quiet

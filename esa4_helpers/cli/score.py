@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from math import isnan
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
@@ -16,9 +15,10 @@ import click
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from ..alarms import judge_clips, own_threshold
+from ..alarms import Judged, judge_clips, own_threshold
 from ..recordings import (
     _check_cut,
+    _Clip,
     _clips_of,
     _Cut,
     _DamagedError,
@@ -30,19 +30,6 @@ from . import _shared
 
 # So few that a block of long clips is small, too.
 _BLOCK = 8
-
-
-class Row(NamedTuple):
-    """What the table of scores says of a clip; the names are its columns."""
-
-    machine: str
-    recording: str
-    start: float
-    end: float
-    score: float | None
-    threshold: float
-    alarm: bool
-    sensor: str | None
 
 
 class _Task(NamedTuple):
@@ -129,7 +116,7 @@ def score(
         tasks = _tasks_of_each(detector, recordings, hop_seconds, outcome)
     else:
         tasks = _tasks_of(detector, detector.stem, recordings, hop_seconds, outcome)
-    kept: list[Row] = []
+    kept: list[Judged] = []
     with ExitStack() as stack:
         if to_stdout:
             lines = csv_writer(sys.stdout)
@@ -165,7 +152,7 @@ def score(
 def csv_writer(file: TextIO) -> Any:
     """Begin a table of scores."""
     lines = csv.writer(file, lineterminator="\n")
-    lines.writerow(Row._fields)
+    lines.writerow(Judged._fields)
     return lines
 
 
@@ -174,7 +161,7 @@ def _check_table(table: Path) -> None:
     _shared.check_place(table)
     if not table.exists():
         return
-    header = ",".join(Row._fields).encode()
+    header = ",".join(Judged._fields).encode()
     with table.open("rb") as file:
         start = file.read(len(header))
     if start not in (b"", header):
@@ -250,7 +237,7 @@ def _scored(
     scheduler: str | None,
     quiet: bool,
     outcome: _Outcome,
-) -> Iterator[list[Row]]:
+) -> Iterator[list[Judged]]:
     """The rows of each recording in turn."""
     for name, reason in outcome.lost.items():
         _shared.remark(f"Warning: {name} can't be used: {reason}")
@@ -276,25 +263,16 @@ def _score_recording(
     path: Path,
     cut: _Cut,
     label: str,
-) -> tuple[list[Row], str]:
+) -> tuple[list[Judged], str]:
     """Score all clips of a file, and say what is wrong with the file, if anything is."""
-    threshold = own_threshold(detector)
-    rows: list[Row] = []
+    threshold, seconds = own_threshold(detector), cut.n_samples / cut.sr
+    rows: list[Judged] = []
     try:
-        for block in _blocks(_clips_of(path, cut)):
-            for verdict in judge_clips(detector, block):
-                start = len(rows) * cut.hop / cut.sr
+        for block, faults in _blocks(_clips_of(path, cut)):
+            for verdict in judge_clips(detector, block, threshold, faults):
+                start = len(rows) * (cut.hop / cut.sr)
                 rows.append(
-                    Row(
-                        machine,
-                        recording,
-                        start,
-                        start + cut.n_samples / cut.sr,
-                        None if isnan(verdict.score) else verdict.score,
-                        threshold,
-                        verdict.alarm,
-                        verdict.fault,
-                    )
+                    Judged.of(verdict, machine, recording, start, seconds, threshold)
                 )
     except _RefusedError as error:
         return [], str(error)
@@ -303,30 +281,33 @@ def _score_recording(
     return rows, ""
 
 
-def _blocks(clips: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    """A few clips at a time, with the last before a damage, too."""
-    block, damage = [], None
+def _blocks(
+    clips: Iterator[_Clip],
+) -> Iterator[tuple[np.ndarray, list[str | None]]]:
+    """A few clips at a time and their hidden faults, with the last before a damage, too."""
+    block, faults, damage = [], [], None
     try:
         for clip in clips:
-            block.append(clip)
+            block.append(clip.sound)
+            faults.append(clip.hidden_fault())
             if len(block) == _BLOCK:
-                yield np.stack(block)
-                block = []
+                yield np.stack(block), faults
+                block, faults = [], []
     except _DamagedError as error:
         damage = error
     if block:
-        yield np.stack(block)
+        yield np.stack(block), faults
     if damage:
         raise damage
 
 
-def _cells(row: Row) -> tuple[Any, ...]:
+def _cells(row: Judged) -> tuple[Any, ...]:
     return row._replace(
         start=f"{row.start:.10g}", end=f"{row.end:.10g}", alarm=int(row.alarm)
     )
 
 
-def _told(rows: list[Row], with_machine: bool) -> Iterator[str]:
+def _told(rows: list[Judged], with_machine: bool) -> Iterator[str]:
     """A line for each stretch of a recording that is not as it should be."""
     for (alarm, fault), alike in itertools.groupby(
         rows, key=lambda row: (row.alarm, row.sensor)

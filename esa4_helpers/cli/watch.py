@@ -18,7 +18,8 @@ from typing import Any, BinaryIO
 
 import click
 
-from ..sensor import sensor_fault
+from ..recordings import _Recent
+from ..sensor import hidden_fault
 from ..sources import (
     SAMPLE_FORMATS,
     Block,
@@ -32,7 +33,7 @@ from ..sources import (
 )
 from ..streaming import StreamEvent, StreamScorer
 from . import _shared
-from ._alarm_clips import AlarmClips, Recent, clip_name
+from ._alarm_clips import AlarmClips, clip_name
 
 # Further behind the clock than this, sound was lost on its way, or the recorder's clock
 # is slow.
@@ -297,7 +298,9 @@ class _Watcher:
         self._clips = clips
         self._only_alarms = only_alarms
         is_changed = heard.sr != scorer.sr or heard.n_channels > 1
-        self._recorded = Recent(round(clip_seconds * heard.sr)) if is_changed else None
+        self._recorded = (
+            _Recent.for_clips(clip_seconds, heard.sr) if is_changed else None
+        )
         # By the clock, in s since 1970, as soon as there is sound.
         self._began = -math.inf
         self._fault: str | None = None
@@ -349,8 +352,7 @@ class _Watcher:
     def _as_recorded(self, event: StreamEvent) -> StreamEvent:
         """Look for what resampling and mixing hide in the sound as it was recorded."""
         start, stop = (round(t * self._source.sr) for t in (event.time, event.end))
-        faults = {sensor_fault(c) for c in self._recorded.cut(start, stop).T}
-        hidden = next((f for f in ("clipping", "dropouts") if f in faults), None)
+        hidden = hidden_fault(self._recorded.cut(start, stop))
         if hidden is None:
             return event
         return event._replace(score=math.nan, alarm=False, fault=hidden)

@@ -111,6 +111,34 @@ def test_overlapping_clips(esa4, machine, clean):
     assert [clip["end"] for clip in told["clips"]] == [1.0, 1.5, 2.0]
 
 
+def test_clipping_is_seen_at_the_rate_of_the_file_by_all_commands(
+    esa4, machine, clean, tmp_path
+):
+    smooth = np.convolve(machine_sound(2, 48000), np.hanning(12), "same")
+    smooth *= 0.5 / np.abs(smooth).max()
+    smooth[48000:] = np.clip(8 * smooth[48000:], -1, 1)
+    file = tmp_path / "day.wav"
+    write(file, smooth, 48000)
+    told = json.loads(esa4("score", machine, file, "--json").stdout)
+    assert [clip["sensor"] for clip in told["clips"]][1] == "clipping"
+    assert told["clips"][1]["score"] is None
+    watched = esa4("watch", machine, file).stdout.splitlines()
+    assert [json.loads(line)["sensor"] for line in watched] == [
+        clip["sensor"] for clip in told["clips"]
+    ]
+    page = json.loads(
+        esa4("report", machine, file, "-o", tmp_path / "r.html", "--json").stdout
+    )
+    assert page["sensor_faults"] == sum(c["sensor"] is not None for c in told["clips"])
+    shutil.copytree(clean, tmp_path / "all")
+    shutil.copy(file, tmp_path / "all")
+    fit = ("fit", tmp_path / "all", "-o", tmp_path / "m.esa4", "--detector", "level")
+    fitted = esa4(*fit, "--clip", 1)
+    assert (
+        "1 clips are left out, as the sensor fails in them: clipping" in fitted.stderr
+    )
+
+
 class TestRefusals:
     def test_what_is_no_table_is_never_replaced(self, esa4, machine, clean, tmp_path):
         shutil.copy(machine, tmp_path / "m.esa4")

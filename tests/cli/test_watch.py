@@ -142,6 +142,16 @@ class TestLines:
             assert kept == [None, False, "clipping"]
         assert "clipping" not in {found[i]["sensor"] for i in (0, 1, 4, 5)}
 
+    @pytest.mark.parametrize("rate", [6000, 48000])
+    def test_sound_in_small_blocks_at_another_rate_never_drops_out(self, listen, rate):
+        class Slowly(BytesIO):
+            def read1(self, _: int = -1) -> bytes:
+                return super().read1(320)
+
+        sound = 0.01 * np.random.default_rng(0).standard_normal(3 * rate)
+        found = events(listen("-", input=Slowly(wav(sound, rate))))
+        assert "dropouts" not in {event["sensor"] for event in found}
+
     def test_raw_samples(self, listen):
         samples = (32768 * SOUND.ravel()).astype(">i2").tobytes()
         kind = ("--raw", "--rate", SR, "--format", "S16_BE")
