@@ -880,6 +880,19 @@ class TestMakeSyntheticDataset:
         assert dataset.is_anomaly.sum() == 12
         assert dataset.names[:2] == ("test_anomaly_00", "test_anomaly_01")
 
+    @pytest.mark.parametrize(("n", "n_digits"), [(1, 1), (10, 1), (11, 2)])
+    def test_names_have_as_many_digits_as_the_last_one_needs(self, n, n_digits):
+        names = make_synthetic_dataset(n, 0, 0, sr=8000).names
+        assert names == tuple(f"train_{str(i).zfill(n_digits)}" for i in range(n))
+
+    def test_by_default_it_is_made_like_the_recordings(self, synthetic):
+        assert synthetic.sr == 44100
+        assert synthetic.audio.shape == (30, 110250)
+        assert synthetic.is_train.sum() == 20
+        assert synthetic.is_anomaly.sum() == 5
+        again = make_synthetic_dataset(20, 5, 5, sr=44100, duration=2.5, random_state=0)
+        np.testing.assert_array_equal(again.audio, synthetic.audio)
+
     def test_first_clips_stay_the_same_when_more_are_asked_for(self):
         few = make_synthetic_dataset(1, 1, 1, sr=16000, random_state=5)
         more = make_synthetic_dataset(4, 3, 2, sr=16000, random_state=5)

@@ -280,6 +280,24 @@ class TestAllDetectors:
             detector.score_samples(new[order]), detector.score_samples(new)[order]
         )
 
+    @pytest.mark.parametrize("method", ["score_samples", "explain"])
+    def test_refused_samples_leave_it_as_it_is(self, detector, method):
+        ask = getattr(detector.fit(self.X), method)
+        expected = ask(self.X)
+        name = type(detector).__name__
+        for n_features in (2, 6):
+            other = np.ones((3, n_features))
+            with pytest.raises(
+                ValueError, match=f"{n_features} features, but {name} is expecting 4"
+            ):
+                ask(other)
+        np.testing.assert_array_equal(ask(self.X), expected)
+
+    def test_by_default_a_tenth_of_the_training_samples_is_beyond_the_threshold(
+        self, detector
+    ):
+        assert np.sum(detector.fit(self.X).predict(self.X) == -1) == 5
+
     def test_far_above_and_far_below_are_abnormal(self, detector):
         detector.fit(self.X)
         mean = self.X.mean(axis=0)
@@ -500,6 +518,13 @@ class TestShrunkWhitening:
         )
         assert whitening.shrinkage_ == pytest.approx(reference.shrinkage_)
 
+    def test_refused_samples_leave_it_as_it_is(self):
+        X = correlated(20, 4)
+        whitening = ShrunkWhitening().fit(X)
+        with pytest.raises(ValueError, match="3 features, but ShrunkWhitening is"):
+            whitening.transform(X[:, :3])
+        assert whitening.transform(X).shape == (20, 4)
+
     def test_two_samples_are_enough(self):
         white = ShrunkWhitening().fit_transform(correlated(2, 100))
         assert np.isfinite(white).all()
@@ -629,6 +654,38 @@ class TestPanel:
             surprise.append((scores - np.median(normal)) / deviation)
         np.testing.assert_allclose(
             anomaly_score(panel, new), np.max(surprise, axis=0), rtol=1e-5
+        )
+
+    @pytest.mark.parametrize("cv", [None, 5])
+    def test_normal_scores_have_the_unit_of_their_own_part(self, cv):
+        # Parts that differ in how their scores scatter, held out or not.
+        X = self.X + RNG.standard_t(3, self.X.shape)
+        panel = PanelDetector(KNNDetector(), n_parts=3, cv=cv).fit(X)
+        parts = np.split(X, 3, axis=1)
+        normal = np.transpose(
+            [
+                held_out_scores(KNNDetector(), part, 5)
+                if cv
+                else anomaly_score(KNNDetector().fit(part), part)
+                for part in parts
+            ]
+        )
+        centre = np.median(normal, axis=0)
+        spread = median_abs_deviation(normal, scale="normal")
+        np.testing.assert_allclose(panel.centre_, centre)
+        np.testing.assert_allclose(panel.spread_, spread, rtol=1e-5)
+        np.testing.assert_allclose(
+            panel.normal_scores_, ((normal - centre) / spread).max(axis=1), rtol=1e-5
+        )
+        # What explains a score is in the same unit.
+        typical = np.median(X, axis=0)
+        odd = typical + [0, 0, 9, 0, 0, 0]
+        single = KNNDetector().fit(parts[1])
+        more = np.subtract(
+            *anomaly_score(single, [odd[2:4], typical[2:4]]), dtype=np.float64
+        )
+        np.testing.assert_allclose(
+            panel.explain([odd]), [[0, 0, more / spread[1], 0, 0, 0]], rtol=1e-5
         )
 
     def test_a_stray_among_the_normal_samples_makes_no_part_deaf(self):

@@ -5,7 +5,15 @@ from itertools import combinations
 import numpy as np
 import pytest
 from common import pairs_won
-from scipy.stats import gamma, hypergeom, kstest, mannwhitneyu, norm, rankdata
+from scipy.stats import (
+    brunnermunzel,
+    gamma,
+    hypergeom,
+    kstest,
+    mannwhitneyu,
+    norm,
+    rankdata,
+)
 
 from esa4_helpers import (
     GMMDetector,
@@ -83,6 +91,26 @@ class TestAucInterval:
     ):
         coverage = self.coverage(true_auc, n_normal, n_abnormal, spread)
         assert coverage >= lowest_share(0.94, 500)
+
+    @pytest.mark.parametrize(
+        ("n_normal", "n_abnormal", "spread"), [(6, 60, 0.3), (60, 6, 8), (8, 8, 8)]
+    )
+    def test_where_classes_scatter_unlike_it_agrees_with_brunner_and_munzel(
+        self, n_normal, n_abnormal, spread
+    ):
+        # At the confidence at which their test just can't rule out guessing, both ends of
+        # the interval are as many standard errors away as guessing is.
+        rng = np.random.default_rng(1)
+        labels = np.repeat([0, 1], [n_normal, n_abnormal])
+        scores = rng.normal(size=len(labels))
+        scores[labels == 1] = spread * scores[labels == 1] + 0.5
+        test = brunnermunzel(scores[labels == 0], scores[labels == 1])
+        estimate = auc(labels, scores)
+        expected = (0.5 - estimate) ** 2 / (estimate * (1 - estimate))
+        for end in auc_interval(labels, scores, 1 - test.pvalue):
+            assert (end - estimate) ** 2 / (end * (1 - end)) == pytest.approx(
+                expected, rel=1e-6
+            )
 
     def test_knows_that_few_clips_may_miss_the_few_that_are_ranked_badly(self):
         held = 0

@@ -275,6 +275,25 @@ class TestChangeMaskOfNoise:
             other = white() * 10 ** (gain_db / 20)
             assert (change_mask(other, white(), SR) == changed).all()
 
+    def test_each_clip_is_held_against_its_own_twin(self):
+        healthy = np.random.default_rng(1).normal(0, 0.1, (3, SR))
+        audio = healthy * [[1.0], [2.0], [1.0]]
+        mask = change_mask(audio, healthy, SR)
+        np.testing.assert_array_equal(mask.mean(axis=(1, 2)), [0, 1, 0])
+
+    def test_it_has_the_bands_and_frames_of_the_spectrogram_at_this_rate(self):
+        healthy = white()
+        audio = healthy.copy()
+        time = np.arange(SR) / SR
+        audio[0] += 0.5 * np.sin(2 * np.pi * 3000 * time)
+        for sr in (SR, 2 * SR):
+            # Where it begins and ends, a tone is heard in all bands.
+            mask = change_mask(audio, healthy, sr)[0, :, 3:-3]
+            # At twice the rate, the same samples are a tone of twice the pitch.
+            bands = changed_bands_hz(mask, sr)
+            assert bands.min() < 3000 * sr / SR < bands.max()
+            assert np.ptp(bands) < 600 * sr / SR
+
     def test_both_ways_it_is_the_same(self):
         clip, healthy = synthesize_clip(
             "squeak", sr=SR, random_state=0, return_healthy=True

@@ -19,6 +19,7 @@ from esa4_helpers import (
 )
 
 RATE = 16000
+RNG = np.random.default_rng(0)
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +107,15 @@ def test_an_upsampled_file_has_missing_bands(tmp_path, healthy, sr):
     assert set(findings) == {"missing bands"}
     assert findings["missing bands"].number == pytest.approx(7600, abs=400)
     assert len(findings["missing bands"].files) == 12
+
+
+@pytest.mark.parametrize("second", range(4))
+def test_a_band_that_sounds_for_one_second_is_not_missing(tmp_path, healthy, second):
+    dull = librosa.resample(healthy, orig_sr=RATE, target_sr=2 * RATE)
+    dull[:, 2 * RATE * second : 2 * RATE * (second + 1)] += 0.01 * RNG.standard_normal(
+        (12, 2 * RATE)
+    )
+    assert "missing bands" not in found(write(tmp_path, dull, 2 * RATE))
 
 
 @pytest.mark.parametrize("slope", [0.0, 0.9])

@@ -68,6 +68,18 @@ class TestMakeSyntheticMachine:
         assert len(clips.test) == 6
         assert not clips.train.is_anomaly.any()
 
+    def test_clips_are_numbered_and_named_as_in_mimii(self):
+        clips = make_synthetic_machine(11, 1, duration=1.0)
+        numbered = [f"normal_000000{number:02}" for number in range(11)]
+        assert clips.names == ("abnormal_00000000", *numbered)
+
+    def test_by_default_it_is_mimiis_noisiest_in_short_clips(self):
+        like = {"snr_db": -6, "noise_spread_db": 0, "hall": 0, "random_state": 0}
+        default = make_synthetic_machine()
+        asked = make_synthetic_machine(10, 5, sr=16000, duration=2.5, **like)
+        assert default.sr == asked.sr
+        np.testing.assert_array_equal(default.audio, asked.audio)
+
     def test_one_clip_at_least_is_left_to_train_on(self):
         assert len(make_synthetic_machine(3, 5).train) == 1
 

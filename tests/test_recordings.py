@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import librosa
@@ -219,6 +220,29 @@ def test_too_much_audio_is_refused_as_a_whole_and_says_how_large_it_is(
     monkeypatch.setattr("esa4_helpers.recordings._LARGEST_AUDIO", 10**6)
     with pytest.raises(MemoryError, match=r"21 clips .* 0\.0 GiB .* blocks\(\)"):
         _ = clips.select(np.ones(len(clips))).audio
+    many = replace(
+        clips,
+        recordings=np.repeat(clips.recordings[:1], 50_000),
+        positions=np.arange(50_000),
+    )
+    size = 50_000 * clips.cut.n_samples * 4 / 1024**3
+    with pytest.raises(MemoryError, match=f"50000 clips .* {size:.1f} GiB"):
+        _ = many.audio
+
+
+def test_of_many_bad_files_the_first_five_are_named_and_the_others_counted(tmp_path):
+    for number in range(7):
+        (tmp_path / f"{number}.wav").write_bytes(b"")
+    with pytest.raises(DatasetError, match=r"0\.wav .*4\.wav .*; and 2 more") as error:
+        read_recordings(tmp_path, 1.0)
+    assert "5.wav" not in str(error.value)
+
+
+def test_by_default_clips_follow_each_other_at_16_kHz(tmp_path):
+    write(tmp_path / "a.wav", noise(3, 44100), 44100)
+    clips = read_recordings(tmp_path, 1.0)
+    assert clips.sr == 16000
+    assert clips.starts.tolist() == [0, 1, 2]
 
 
 def test_nothing_usable_is_an_error_that_names_what_was_found(tmp_path):
