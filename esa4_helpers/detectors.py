@@ -234,8 +234,10 @@ def _fit_copy(
                 return copy.fit(X[keep], groups=kept)
             return copy.fit(X[keep])
         except ValueError as error:
-            n_out = len(X) - len(keep)
-            raise ValueError(f"with {n_out} of {len(X)} held out: {error}") from error
+            n, n_out = len(X), len(X) - len(keep)
+            n_same = np.unique(_repeats(X), return_counts=True)[1].max()
+            same = f"{n_same} of {n} samples are the same, and " if n_same > 1 else ""
+            raise ValueError(f"{same}with {n_out} of {n} held out: {error}") from error
 
 
 def _conformal(

@@ -449,6 +449,14 @@ class TestThresholdFromHeldOutSamples:
         with pytest.raises(ValueError, match="at least 7 clips.*cv=7.*got 6"):
             detector.set_params(cv=7).fit(correlated(6, 4))
 
+    def test_copies_that_leave_a_fold_without_any_other_are_counted(self, detector):
+        X = np.vstack([np.zeros((7, 4)), np.ones((1, 4))])
+        with (
+            pytest.warns(NearDuplicatesWarning),
+            pytest.raises(ValueError, match="^7 of 8 samples .* with . of 8 held out"),
+        ):
+            detector.set_params(cv=4).fit(X)
+
     @pytest.mark.parametrize(
         ("cv", "error", "message"),
         [
