@@ -92,3 +92,11 @@ def test_fitting_is_quiet_without_them_and_if_the_recordings_are_named(steady):
     make_detector("level").fit(steady)
     thrice = np.concatenate([steady, steady, steady])
     make_detector("level").fit(thrice, groups=np.repeat(np.arange(12), 2))
+
+
+def test_a_clock_that_is_one_sample_off_hides_nothing():
+    sound, first, second = 0.1 * np.random.default_rng(4).standard_normal((3, 16000))
+    first[:4800] = sound[:4800]
+    # Each half alone is too little to be joined by.
+    second[6000:8400], second[8401:10801] = sound[:2400], sound[2400:4800]
+    assert near_duplicates([first, second]).tolist() == [0, 0]
