@@ -281,7 +281,9 @@ def _packed(detector: Pipeline) -> bytes:
         # Other people's steps can fail in any way.
         raise ValueError(f"{type(error).__name__}: {error}") from error
     with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(_RECORD, json.dumps(record, indent=2, ensure_ascii=False))
+        text = json.dumps(record, indent=2, ensure_ascii=False)
+        # Names of files can hold bytes that are no text.
+        archive.writestr(_RECORD, text.encode("utf-8", "backslashreplace"))
     _checked_schema(_members(buffer))
     return buffer.getvalue()
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import shutil
 
 import numpy as np
@@ -72,6 +73,18 @@ class TestNewDetector:
         monkeypatch.setattr(training, "_MOST_AUDIO", 0)
         clips = read_recordings(clean, 0.1)
         assert len(training._chosen(clips, None, 0.01, True)[0]) == 99
+
+
+def test_a_name_that_is_no_text_is_kept_and_found_again(esa4, clean, tmp_path):
+    shutil.copytree(clean, tmp_path / "all")
+    odd = os.fsencode(tmp_path / "all") + b"/pr\xfcfstand.wav"
+    (tmp_path / "all" / "day 1.wav").rename(os.fsdecode(odd))
+    file = tmp_path / "m.esa4"
+    assert esa4("fit", tmp_path / "all", "-o", file, *LEVEL, "-q").exit_code == 0
+    assert os.fsdecode(odd) in load_detector(file).training_.source["files"]
+    write(tmp_path / "new" / "a.wav", machine_sound(2, seed=77))
+    added = esa4("fit", tmp_path / "new", "--add", file, "-q", "--json")
+    assert json.loads(added.stdout)["training"]["n_recordings"] == 11
 
 
 class TestRefusals:
@@ -153,6 +166,14 @@ class TestAdd:
         result = esa4("fit", home / "known", "--add", home / "machine.esa4")
         assert result.exit_code == 1
         assert "holds no recording that" in result.stderr
+
+    def test_what_is_known_is_told_from_what_can_not_be_used(self, esa4, home):
+        write(home / "known" / "silent.wav", np.zeros(32000))
+        result = esa4("fit", home / "known", "--add", home / "machine.esa4")
+        assert result.exit_code == 1
+        assert "no new recording in" in result.stderr
+        assert "silent.wav (silent from start" in result.stderr
+        assert "; the other 10 are known to" in result.stderr
 
     def test_recordings_that_are_gone_are_named_and_may_have_moved(self, esa4, home):
         (home / "known").rename(home / "moved")
