@@ -180,7 +180,9 @@ def add_recordings(
         )
     if not is_new.any():
         reasons = "; ".join(f"{name} ({why})" for name, why in clips.skipped.items())
-        _shared.fail(f"no recording in {folder} can be used: {reasons}")
+        known_too = len(found) - len(added)
+        others = f"; the other {known_too} are known to {old_file}" if known_too else ""
+        _shared.fail(f"no new recording in {folder} can be used: {reasons}{others}")
     _check_unchanged(clips.select(~is_new), files, known)
     findings = _look_at([*files, *added], clips, quiet)
     clips, n_thinned = _chosen(clips, n_clips, known.false_alarm_rate, quiet)
