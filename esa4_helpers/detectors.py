@@ -1118,6 +1118,28 @@ class DetectorPipeline(Pipeline):
         _warn_of_few_recordings(groups, rate, n_recordings)
         return self
 
+    def fit_predict(
+        self, X: ArrayLike, y: Any = None, groups: ArrayLike | None = None
+    ) -> np.ndarray:
+        """Fit, and tell which of the same clips are beyond the threshold.
+
+        Parameters
+        ----------
+        X, y, groups
+            As in ``fit``, but for `Recordings`.
+
+        Returns
+        -------
+        ndarray of shape (n_clips,)
+            -1 for clips beyond the threshold, else 1.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As ``fit`` does.
+        """
+        return self.fit(X, y, groups).predict(X)
+
     def __getitem__(self, ind: int | str | slice) -> Any:
         """Return a step, or some of them as a plain `Pipeline`: they may take no audio."""
         return Pipeline(self.steps, memory=self.memory, verbose=self.verbose)[ind]

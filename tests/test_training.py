@@ -50,6 +50,15 @@ def test_it_says_what_the_clips_were(clips):
     assert training.source == {}
 
 
+@pytest.mark.parametrize("name", ["level", "knn"])
+def test_whoever_fits_and_predicts_at_once_gets_the_same(clips, name):
+    at_once, groups = make_detector(name, sr=SR), np.arange(20) // 2
+    predicted = at_once.fit_predict(clips, groups=groups)
+    fitted = make_detector(name, sr=SR).fit(clips, groups=groups)
+    np.testing.assert_array_equal(predicted, fitted.predict(clips))
+    assert at_once.training_.n_recordings == 10
+
+
 def test_its_spectrum_is_the_power_in_each_band(clips):
     power = 10 ** (trained(clips).spectrum / 10)
     assert power.sum() == pytest.approx(1e-4, rel=0.05)
