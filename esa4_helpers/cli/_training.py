@@ -18,11 +18,12 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
+from .._clip_files import shown
 from ..alarms import own_threshold
 from ..detectors import FewRecordingsWarning, _least_recordings, anomaly_score
 from ..health import check_recordings
 from ..recipes import make_detector
-from ..recordings import Recordings, _shown, find_recordings, read_recordings
+from ..recordings import Recordings, find_recordings, read_recordings
 from ..sensor import sensor_fault
 from ..storage import save_detector
 from ..training import Training, _hash_of
@@ -173,7 +174,7 @@ def add_recordings(
         int(known.sr),
         known.source["channel"],
     )
-    is_new = np.isin(clips.recordings, [_shown(path) for path in added])
+    is_new = np.isin(clips.recordings, [shown(path) for path in added])
     if is_new.all():
         _shared.fail(
             f"the recordings that {old_file} was fitted to can't be used any more"
@@ -188,7 +189,7 @@ def add_recordings(
     clips, n_thinned = _chosen(clips, n_clips, known.false_alarm_rate, quiet)
     detector = clone(old)
     _fit(detector, clips, n_thinned, findings, quiet)
-    is_new = np.isin(clips.recordings, [_shown(path) for path in added])
+    is_new = np.isin(clips.recordings, [shown(path) for path in added])
     new = clips.audio[is_new]
     added = (len(new), _alarms(old, new), _alarms_without(old, clips, is_new))
     history = _history(known, Outcome(output, known, added))
@@ -301,7 +302,7 @@ def _check_unchanged(clips: Recordings, files: list[Path], known: Training) -> N
         there = dict.fromkeys(clips.recordings.tolist())
         hashes = dict(zip(there, _hashes(clips), strict=True))
         before = zip(files, known.source["hashes"], strict=True)
-        changed = [str(f) for f, hash_ in before if hashes.get(_shown(f)) != hash_]
+        changed = [str(f) for f, hash_ in before if hashes.get(shown(f)) != hash_]
     else:
         is_same = _hash_of(clips.audio) == known.data_hash
         changed = [] if is_same else [f"at least one of {', '.join(map(str, files))}"]
