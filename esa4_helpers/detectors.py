@@ -1125,8 +1125,11 @@ class DetectorPipeline(Pipeline):
 
         Parameters
         ----------
-        X, y, groups
-            As in ``fit``, but for `Recordings`.
+        X : array of shape (n_clips, n_samples)
+            Clips, as in ``fit``.
+        y : ignored
+        groups : array of shape (n_clips,), optional
+            As in ``fit``.
 
         Returns
         -------
