@@ -434,6 +434,8 @@ def test_usage_that_means_nothing_is_refused(esa4, arguments, message):
         (("fan 1.wav", "--hop", 1e-9), None, "hop_seconds must be at least one sample"),
         (("fan 1.wav", "--log", "nowhere/log"), None, "nowhere/log"),
     ],
+    # Of bytes that hold the time of day, each process would make another name.
+    ids=["no file", "nothing", "too little", "cut off", "channel", "hop", "log"],
 )
 def test_what_can_not_be_heard_takes_one_line(listen, arguments, data, message):
     result = listen(*arguments, "-q", input=data)
