@@ -9,7 +9,7 @@ import click
 
 from ..recordings import read_recordings
 from ..report import write_report
-from ..report._promise import about, counted
+from ..report._promise import Promise, counted, in_words
 from . import _shared
 
 
@@ -98,6 +98,5 @@ def _in_words(told: dict[str, Any]) -> str:
         f"{counted(told['alarms'], 'alarm')}, "
         f"{counted(told['sensor_faults'], 'clip')} with a sensor problem."
     )
-    if told["promise_kept"]:
-        return f"{heard} Promised: about {about(told['expected_false_alarms'])} alarms."
-    return f"{heard} No promise holds: {'; '.join(told['reasons'])}."
+    names = ("promised_rate", "expected_false_alarms", "promise_kept", "reasons")
+    return f"{heard} {in_words(Promise(*(told[name] for name in names)))}"

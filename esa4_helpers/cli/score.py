@@ -25,7 +25,9 @@ from ..recordings import (
     _RefusedError,
     find_recordings,
 )
+from ..report._promise import Tally, in_words
 from ..sensor import SENSOR_FAULTS
+from ..training import Training
 from . import _shared
 
 # So few that a block of long clips is small, too.
@@ -51,6 +53,8 @@ class _Outcome:
     lost: dict[str, str] = field(default_factory=dict)
     damaged: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    # By machine.
+    heard: dict[str, tuple[Training, Tally]] = field(default_factory=dict)
 
 
 @click.command()
@@ -139,10 +143,15 @@ def score(
             "clips": [row._asdict() for row in kept],
             "unusable": outcome.lost,
             "damaged": outcome.damaged,
+            "promises": {
+                machine: tally.promise(training)._asdict()
+                for machine, (training, tally) in outcome.heard.items()
+            },
         }
         _shared.print_json(told | ({"failed": outcome.failed} if each else {}))
     else:
-        click.echo(_summary(outcome), err=to_stdout)
+        for line in (_summary(outcome), *_promises(outcome, with_machine=each)):
+            click.echo(_shared.one_line(line), err=to_stdout)
     if outcome.failed:
         _shared.fail(f"{len(outcome.failed)} machines could not be scored")
     if strict and outcome.n_alarms:
@@ -243,12 +252,14 @@ def _scored(
         _shared.remark(f"Warning: {name} can't be used: {reason}")
     results = _shared.run_each(_score_recording, tasks, jobs, scheduler)
     shown = _shared.progress(results, quiet=quiet, total=len(tasks), unit="file")
-    for task, (rows, reason) in zip(tasks, shown, strict=True):
+    for task, (rows, heard, reason) in zip(tasks, shown, strict=True):
         if reason:
             how = "is " if rows else "can't be used: "
             _shared.remark(f"Warning: {task.label} {how}{reason}")
             (outcome.damaged if rows else outcome.lost)[task.label] = reason
         if rows:
+            known = (task.detector.training_, Tally())
+            outcome.heard.setdefault(task.machine, known)[1].add(heard)
             outcome.n_recordings += 1
             outcome.n_clips += len(rows)
             outcome.n_alarms += sum(row.alarm for row in rows)
@@ -263,22 +274,25 @@ def _score_recording(
     path: Path,
     cut: _Cut,
     label: str,
-) -> tuple[list[Judged], str]:
+) -> tuple[list[Judged], Tally, str]:
     """Score all clips of a file, and say what is wrong with the file, if anything is."""
+    heard = Tally()
     threshold, seconds = own_threshold(detector), cut.n_samples / cut.sr
     rows: list[Judged] = []
     try:
         for block, faults in _blocks(_clips_of(path, cut)):
-            for verdict in judge_clips(detector, block, threshold, faults):
+            verdicts = judge_clips(detector, block, threshold, faults)
+            heard.hear(detector.training_, block, [v.fault for v in verdicts])
+            for verdict in verdicts:
                 start = len(rows) * (cut.hop / cut.sr)
                 rows.append(
                     Judged.of(verdict, machine, recording, start, seconds, threshold)
                 )
     except _RefusedError as error:
-        return [], str(error)
+        return [], heard, str(error)
     except _DamagedError as error:
-        return rows, str(error)
-    return rows, ""
+        return rows, heard, str(error)
+    return rows, heard, ""
 
 
 def _blocks(
@@ -330,6 +344,13 @@ def _summary(outcome: _Outcome) -> str:
         f"{outcome.n_clips} clips of {outcome.n_recordings} recordings: "
         f"{outcome.n_alarms} alarms, {outcome.n_sensor} faults of the sensor."
     )
+
+
+def _promises(outcome: _Outcome, with_machine: bool) -> Iterator[str]:
+    """Whether what each detector promises holds for what was heard of its machine."""
+    for machine, (training, tally) in outcome.heard.items():
+        where = f"{machine}: " if with_machine else ""
+        yield where + in_words(tally.promise(training))
 
 
 def _reason(outcome: _Outcome, recordings: tuple[Path, ...]) -> str:

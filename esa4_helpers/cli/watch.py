@@ -18,7 +18,9 @@ from typing import Any, BinaryIO
 
 import click
 
+from ..alarms import own_threshold
 from ..recordings import _Recent
+from ..report._promise import in_words, promise_of_stream
 from ..sensor import hidden_fault
 from ..sources import (
     SAMPLE_FORMATS,
@@ -347,7 +349,15 @@ class _Watcher:
         found = [f"{self.n_alarms} alarm(s)"]
         found += [f"{n} with {fault}" for fault, n in self._faults.most_common()]
         lost = f"; {self._lost:.4g} s of sound lost" if self._lost else ""
-        return f"{self.n_windows} window(s), {', '.join(found)}{lost}"
+        heard = f"{self.n_windows} window(s), {', '.join(found)}{lost}"
+        return f"{heard}. {self._promise()}" if self.n_windows else heard
+
+    def _promise(self) -> str:
+        training = self._scorer.detector.training_
+        is_own = self._scorer.threshold == own_threshold(self._scorer.detector)
+        return in_words(
+            promise_of_stream(training, is_own, self._faults, self.n_windows)
+        )
 
     def _as_recorded(self, event: StreamEvent) -> StreamEvent:
         """Look for what resampling and mixing hide in the sound as it was recorded."""

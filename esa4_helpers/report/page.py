@@ -33,6 +33,7 @@ from ._contents import (
 from ._figures import axis, mel_axis, time_axis
 from ._media import MOST_BYTES, media_of
 from ._promise import (
+    NO_SOUND,
     Promise,
     about,
     clips_of_a_day,
@@ -44,8 +45,6 @@ from ._promise import (
 
 # Rows of a table beyond these are counted and not shown.
 _MOST_ROWS = 100
-# Faults in which there is no sound to compare with that of the training.
-_NO_SOUND = ("NaN", "silence", "clipping", "dropouts")
 # What a health check says of training only, and what reading has said already.
 _SAID_ELSEWHERE = ("few recordings", "unusable", "damaged")
 _FOR_THE_PAGE = {
@@ -131,14 +130,14 @@ def write_report(
     heard = Heard(with_spectra=training is not None)
     used = own_threshold(detector) if threshold is None else threshold
     rows = judge_recordings(detector, recordings, used, listen=heard.listen)
-    sounding = np.array([row.sensor not in _NO_SOUND for row in rows])
+    sounding = np.array([row.sensor not in NO_SOUND for row in rows])
     drift = None
     if training is not None and sounding.any():
         drift = drift_since(
             training,
             heard.levels[sounding],
             heard.spectra[sounding],
-            [row.sensor for row in rows if row.sensor not in _NO_SOUND],
+            [row.sensor for row in rows if row.sensor not in NO_SOUND],
         )
     promise = promise_of(training, threshold is None, drift, _n_judged(rows))
     told = _in_short(rows, recordings, used, promise)

@@ -139,6 +139,32 @@ def test_clipping_is_seen_at_the_rate_of_the_file_by_all_commands(
     )
 
 
+def test_each_command_keeps_the_promise_or_withdraws_it_in_words(
+    esa4, machine, clean, tmp_path
+):
+    for seed in range(5):
+        sound = machine_sound(2, seed=50 + seed)
+        write(tmp_path / "as before" / f"{seed}.wav", sound)
+        write(tmp_path / "louder" / f"{seed}.wav", 10 ** (3 / 20) * sound)
+    kept = esa4("score", machine, tmp_path / "as before")
+    assert kept.stdout.endswith("Promised: about 1 false alarm.\n")
+    withdrawn = "No promise holds: "
+    louder = esa4("score", machine, tmp_path / "louder")
+    assert f"{withdrawn}the new recordings are 3.0 dB louder" in louder.stdout
+    told = json.loads(esa4("score", machine, tmp_path / "louder", "--json").stdout)
+    assert told["promises"]["machine"]["kept"] is False
+    # As many as without the gain: one in ten.
+    assert sum(clip["alarm"] for clip in told["clips"]) <= 1
+    page = esa4("report", machine, tmp_path / "louder", "-o", tmp_path / "r.html")
+    assert louder.stdout.splitlines()[-1] in page.stdout
+    watched = esa4("watch", machine, tmp_path / "louder" / "1.wav")
+    assert f"{withdrawn}100 % of the new clips differ by their level" in watched.stderr
+    watched = esa4("watch", machine, tmp_path / "as before" / "1.wav")
+    assert "Promised: about 0.2 false alarms." in watched.stderr
+    by_hand = ("watch", machine, tmp_path / "louder" / "1.wav", "--threshold", 1e9)
+    assert f"{withdrawn}the threshold was set by hand" in esa4(*by_hand).stderr
+
+
 class TestRefusals:
     def test_what_is_no_table_is_never_replaced(self, esa4, machine, clean, tmp_path):
         shutil.copy(machine, tmp_path / "m.esa4")
