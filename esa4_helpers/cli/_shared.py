@@ -8,7 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -123,7 +123,7 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the subcommand, and say in plain lines what Python would say in its own."""
-        with plain_warnings():
+        with _some_stdout(), plain_warnings():
             try:
                 result = super().invoke(ctx)
                 sys.stdout.flush()
@@ -194,6 +194,16 @@ def plain_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("default", UserWarning)
         warnings.showwarning = lambda message, *_, **__: remark(f"Warning: {message}")
+        yield
+
+
+@contextmanager
+def _some_stdout() -> Iterator[None]:
+    """Where there is no standard output (>&-), what would be printed is not wanted."""
+    if sys.stdout is not None:
+        yield
+        return
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
         yield
 
 

@@ -106,3 +106,12 @@ def test_runs_as_a_module_and_a_full_disk_takes_one_line():
         )
     assert result.returncode == 1
     assert result.stderr == "Error: [Errno 28] No space left on device\n"
+
+
+@pytest.mark.parametrize("options", [(), ("--csv", "-"), ("--json",)])
+def test_without_any_standard_output_nothing_is_printed(
+    monkeypatch, machine, clean, options
+):
+    monkeypatch.setattr(sys, "stdout", None)
+    arguments = ["score", str(machine), str(clean / "day 1.wav"), *options]
+    assert not main.main(arguments, standalone_mode=False)
