@@ -236,3 +236,18 @@ def test_copies_are_noticed_among_more_hours_than_all_marks_are_kept_of(
     monkeypatch.setattr(health, "_HOURS_OF_MARKS", 1e-9)
     copied = [*healthy, 0.7 * healthy[0]]
     assert "duplicates" in found(write(tmp_path, copied))
+
+
+def test_takes_that_were_cut_into_files_are_noticed(tmp_path):
+    rng = np.random.default_rng(0)
+    gains = 10 ** (rng.uniform(-1.5, 1.5, 6) / 20)
+    for take, gain in enumerate(gains):
+        for piece in range(5):
+            sound = 0.05 * gain * rng.standard_normal(8000)
+            soundfile.write(tmp_path / f"pieces {take}{piece}.wav", sound, 8000)
+            (tmp_path / "mixed").mkdir(exist_ok=True)
+            soundfile.write(tmp_path / "mixed" / f"{piece}{take}.wav", sound, 8000)
+    pieces = [*tmp_path.glob("*.wav")]
+    assert "pieces" in {finding.kind for finding in check_recordings(pieces)}
+    mixed = check_recordings(tmp_path / "mixed")
+    assert "pieces" not in {finding.kind for finding in mixed}
