@@ -88,7 +88,9 @@ class Outcome:
         )
         a_day = known.promised_rate * _SECONDS_PER_DAY / known.clip_seconds
         lines.append(
-            f"It promises that of normal clips like these, {_percent(known.promised_rate)} "
+            "It promises nothing about false alarms."
+            if known.promised_rate >= 1
+            else f"It promises that of normal clips like these, {_percent(known.promised_rate)} "
             f"at most raise an alarm on average: about {a_day:.0f} false alarms a day, if "
             "it listens without a pause."
         )

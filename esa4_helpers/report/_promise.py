@@ -156,6 +156,11 @@ def promise_of(
     if not is_own:
         other = "the threshold was set by hand, and is not the detector's own"
         return Promise(None, None, False, (other,))
+    if training.promised_rate >= 1:
+        nothing = (
+            "it takes several recordings, and this detector knows one or none apart"
+        )
+        return Promise(None, None, False, (nothing,))
     reasons = () if drift is None else drift.reasons
     rate = training.promised_rate
     return Promise(rate, rate * n_judged, not reasons, reasons)

@@ -87,6 +87,15 @@ def test_a_name_that_is_no_text_is_kept_and_found_again(esa4, clean, tmp_path):
     assert json.loads(added.stdout)["training"]["n_recordings"] == 11
 
 
+def test_a_single_recording_promises_nothing(esa4, clean, tmp_path):
+    write(tmp_path / "one" / "a.wav", machine_sound(6))
+    file = tmp_path / "m.esa4"
+    fitted = esa4("fit", tmp_path / "one", "-o", file, *LEVEL, "-q")
+    assert "It promises nothing about false alarms." in fitted.stdout
+    scored = esa4("score", file, clean / "day 1.wav")
+    assert "No promise holds: it takes several recordings" in scored.stdout
+
+
 class TestRefusals:
     @pytest.mark.parametrize(
         ("options", "code", "message"),
