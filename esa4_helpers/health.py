@@ -429,6 +429,9 @@ def _of_all(measured: list[_Measured]) -> Iterator[Finding]:
         # So many are no strays: that is a drift.
         others = []
     for m in others:
+        if m.n_clipped:
+            # It is named as such, which says why it is loud.
+            continue
         yield Finding(
             "level",
             "warning",

@@ -251,3 +251,12 @@ def test_takes_that_were_cut_into_files_are_noticed(tmp_path):
     assert "pieces" in {finding.kind for finding in check_recordings(pieces)}
     mixed = check_recordings(tmp_path / "mixed")
     assert "pieces" not in {finding.kind for finding in mixed}
+
+
+def test_a_clipped_recording_is_named_once(tmp_path):
+    for day in range(10):
+        sound = 0.01 * np.random.default_rng(day).standard_normal(16000)
+        gain = 300 if day == 4 else 1
+        soundfile.write(tmp_path / f"{day}.wav", np.clip(gain * sound, -1, 1), 8000)
+    named = [f.kind for f in check_recordings(tmp_path) if "4.wav" in f.files]
+    assert named == ["clipping"]
