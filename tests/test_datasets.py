@@ -935,8 +935,9 @@ class TestMakeSyntheticDataset:
             ({"n_train": -1}, ValueError, "n_train must be at least 0"),
             ({"n_train": 1.5}, TypeError, "n_train must be a whole number"),
             ({"random_state": -1}, ValueError, "random_state must be at least 0"),
-            ({"kinds": ["squeak!"]}, ValueError, r"kinds must name.*squeak!"),
-            ({"kinds": []}, ValueError, "kinds must name one or more"),
+            ({"kinds": ["squeak!"]}, ValueError, r"got \['squeak!'\]"),
+            ({"kinds": ["squeak", "hum"]}, ValueError, r"got \['hum'\]"),
+            ({"kinds": []}, ValueError, r"kinds must name one or more.*got \(\)"),
             ({"kinds": ["normal"]}, ValueError, "kinds must name.*normal"),
             (
                 {"n_train": 0, "n_test_normal": 0, "n_test_anomaly": 0},

@@ -76,7 +76,7 @@ def humming(audio: np.ndarray, mains: int) -> np.ndarray:
     [
         (lambda x: clip_at(x, 1.0), "clipping", "is clipped"),
         (lambda x: clip_at(x, 0.4), "clipping", "is clipped"),
-        (lambda x: with_gap(x, 0.02), "dropouts", "drops out 1 time"),
+        (lambda x: with_gap(x, 0.02), "dropouts", "drops out 1 time,"),
         (lambda x: with_gap(x, 0.02, 0.003), "dropouts", "first after 1.99 s"),
         (
             lambda x: with_gap(x, 1.1),
