@@ -100,6 +100,14 @@ def test_a_fault_of_one_recording_is_found_and_named(
     assert findings[kind].sentence.startswith("day 5.wav ")
 
 
+@pytest.mark.parametrize("mains", [50, 60])
+def test_the_share_of_hum_is_that_of_its_power(tmp_path, mains):
+    noise = 0.01 * RNG.standard_normal((9, 4 * RATE))
+    hums = found(write(tmp_path, [humming(one, mains) for one in noise]))["hum"]
+    hum = np.var(humming(noise[0], mains) - noise[0])
+    assert hums.number == pytest.approx(hum / (hum + noise[0].var()), abs=0.03)
+
+
 @pytest.mark.parametrize("sr", [32000, 44100, 48000])
 def test_an_upsampled_file_has_missing_bands(tmp_path, healthy, sr):
     finer = librosa.resample(healthy, orig_sr=RATE, target_sr=sr)
@@ -202,13 +210,15 @@ def test_files_that_can_not_be_used_are_named_first(tmp_path, healthy):
     write(tmp_path, healthy[:9])
     (tmp_path / "empty.wav").touch()
     (tmp_path / "text.wav").write_text("no sound")
+    soundfile.write(tmp_path / "header.wav", np.zeros(0), RATE)
     soundfile.write(tmp_path / "short.wav", healthy[0][:4800], RATE)
     whole = (tmp_path / "day 0.wav").read_bytes()
     (tmp_path / "day 0.wav").write_bytes(whole[: len(whole) // 2])
     findings = check_recordings(tmp_path)
     named = [f.files[0] for f in findings if f.kind == "unusable"]
-    assert named == ["empty.wav", "short.wav", "text.wav"]
-    assert [f.kind for f in findings[:4]] == ["unusable"] * 3 + ["damaged"]
+    assert named == ["empty.wav", "header.wav", "short.wav", "text.wav"]
+    assert "holds no sample" in findings[1].sentence
+    assert [f.kind for f in findings[:5]] == ["unusable"] * 4 + ["damaged"]
 
 
 def test_few_recordings_say_what_they_can_not_promise(tmp_path, healthy):
