@@ -22,3 +22,8 @@ def pairs_won(labels: np.ndarray, scores: np.ndarray) -> float:
     """AUC by its definition: compare every anomaly with every normal clip."""
     difference = scores[labels == 1][:, np.newaxis] - scores[labels == 0]
     return np.mean((difference > 0) + 0.5 * (difference == 0))
+
+
+def trace(audio: np.ndarray) -> float:
+    """One number that almost any change of a clip would change."""
+    return float(audio @ np.sin(np.arange(audio.size) ** 2 % 1000))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from common import trace
 
 from esa4_helpers import level, load_machines, make_synthetic_machine
 from esa4_helpers.datasets import DatasetUnreachableError
@@ -87,6 +88,21 @@ class TestMakeSyntheticMachine:
         few, more = make_synthetic_machine(2, 1), make_synthetic_machine(4, 3)
         for name, clip in zip(few.names, few.audio, strict=True):
             assert np.array_equal(clip, more.audio[more.names.index(name)])
+
+    @pytest.mark.parametrize(
+        ("seed", "traces"),
+        [
+            (0, [-0.9015, 1.7706, -1.4318]),
+            (1, [-1.3624, -0.0788, -0.4981]),
+            (2, [-1.1663, -1.9267, 4.2912]),
+            (3, [1.2624, -1.2184, 0.9412]),
+        ],
+    )
+    def test_a_seed_keeps_its_clips_from_version_to_version(self, seed, traces):
+        settings = {"noise_spread_db": 3.0, "hall": 1, "random_state": seed}
+        clips = make_synthetic_machine(2, 1, **settings)
+        found = [trace(clip) for clip in clips.audio]
+        assert found == pytest.approx(traces, abs=2e-4)
 
     @pytest.mark.parametrize("other", [{"random_state": 1}, {"hall": 1}])
     def test_another_machine_or_hall_gives_others(self, other):
