@@ -23,6 +23,20 @@ DRAW = {
     "roc": lambda ax=None: plot_roc(LABELS, SCORES, ax=ax),
     "training": lambda ax=None: plot_training([0.3, 0.2, 0.1], ax=ax),
 }
+# In inches: all fit the column of the book, and a share of the one is one of the other.
+SIZES = {
+    "spectrogram": (5, 3),
+    "points": (5, 3.5),
+    "scores": (4, 3),
+    "roc": (4, 4),
+    "training": (5, 3),
+}
+
+
+@pytest.mark.parametrize("name", DRAW)
+def test_a_figure_of_its_own_fits_the_book(name):
+    figure = DRAW[name]().figure
+    assert tuple(figure.get_size_inches()) == SIZES[name]
 
 
 @pytest.mark.parametrize("draw", DRAW.values(), ids=DRAW)
