@@ -34,9 +34,12 @@ def test_a_seed_draws_the_places_and_no_place_twice():
     assert len({(one.module_path, one.start_pos) for one in drawn}) == 12
 
 
-def test_hints_are_no_places(tmp_path):
+def test_hints_and_guards_are_no_places(tmp_path):
     module = tmp_path / "a.py"
-    module.write_text("def f(x: int | None) -> int | None:\n    return x | 1\n")
+    module.write_text(
+        "def f(x: int | None) -> int | None:\n    return x | 1\n\n\n"
+        "pairs = zip([], [], strict=True)\n"
+    )
     places = {one.start_pos for one in mutate_package.sample(0, 99, [module])}
     assert places == {(2, 13), (2, 15)}
 

@@ -46,7 +46,7 @@ TESTS = {
     "cli/_shared.py": ("tests/cli",),
     "cli/_training.py": ("tests/cli/test_fit.py", "tests/cli/test_score.py"),
     "cli/detectors.py": ("tests/cli/test_cli.py",),
-    "report/*": ("tests/test_report.py",),
+    "report/*": ("tests/test_report_parts.py", "tests/test_report.py"),
 }
 
 
@@ -94,8 +94,8 @@ def sample(seed: int, count: int, chosen: list[Path]) -> list[MutationSpec]:
     for item in _all_work_items(chosen, {}):
         [mutation] = item.mutations
         at_place[mutation.module_path, mutation.start_pos].append(mutation)
-    hints = {place for module in chosen for place in type_hints(module)}
-    places = sorted(place for place in at_place if place not in hints)
+    silent = {place for module in chosen for place in unnoticeable(module)}
+    places = sorted(place for place in at_place if place not in silent)
     draw = random.Random(seed)
     return [
         draw.choice(at_place[place])
@@ -103,9 +103,11 @@ def sample(seed: int, count: int, chosen: list[Path]) -> list[MutationSpec]:
     ]
 
 
-def type_hints(module: Path) -> Iterator[tuple[Path, tuple[int, int]]]:
-    """Where a mistake changes nothing, as hints are never evaluated."""
+def unnoticeable(module: Path) -> Iterator[tuple[Path, tuple[int, int]]]:
+    """Where a mistake changes nothing: in hints, and in guards that never come true."""
     for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+        if isinstance(node, ast.keyword) and node.arg == "strict":
+            yield module, (node.value.lineno, node.value.col_offset)
         for hint in (getattr(node, "annotation", None), getattr(node, "returns", None)):
             for part in ast.walk(hint) if hint else ():
                 # The operator of a union stands between its two sides.
