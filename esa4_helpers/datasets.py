@@ -178,7 +178,7 @@ class Dataset:
 
     @property
     def gain_db(self) -> float:
-        """Gain in dB for all players: 18, or what leaves the loudest clip 3 dB."""
+        """Gain of all players in dB, at most 18, that leaves the loudest clip 3 dB."""
         loudest = max(float(np.abs(self.audio).max()), 1e-6)
         return min(18.0, -3 - 20 * log10(loudest))
 
