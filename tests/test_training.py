@@ -59,6 +59,12 @@ def test_whoever_fits_and_predicts_at_once_gets_the_same(clips, name):
     assert at_once.training_.n_recordings == 10
 
 
+def test_its_edge_is_where_the_sound_ends_in_hz(clips):
+    spectrum = np.fft.rfft(clips)
+    spectrum[:, np.fft.rfftfreq(clips.shape[1], 1 / SR) > 2500] = 0
+    assert trained(np.fft.irfft(spectrum)).edge == pytest.approx(2500, abs=60)
+
+
 def test_its_spectrum_is_the_power_in_each_band(clips):
     power = 10 ** (trained(clips).spectrum / 10)
     assert power.sum() == pytest.approx(1e-4, rel=0.05)
