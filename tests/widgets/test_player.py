@@ -66,7 +66,7 @@ def test_text_form_names_the_clip_and_holds_no_sound():
         (np.zeros(0), {}, "length zero"),
         (np.full(100, np.nan), {}, "NaN"),
         (TONE, {"gain_db": 30}, r"'tone' reaches 3\.16 at a gain of 30 dB"),
-        (TONE, {"sr": 0}, "sr must be above 0"),
+        (TONE, {"sr": 0}, "sr must be at least 1000 Hz"),
     ],
 )
 def test_bad_input_is_named(clip, arguments, message):
