@@ -29,6 +29,8 @@ POLICY = {
     "img-src": f"{SITE} data:",
     "font-src": SITE,
     "media-src": SITE,
+    # The example of a report is a page within a page.
+    "frame-src": SITE,
     "connect-src": SITE,
     "form-action": SITE,
     "base-uri": "'none'",
