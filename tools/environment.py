@@ -39,7 +39,10 @@ def contents(environment: Path) -> str:
 
 def said(stamp: Path) -> str:
     """Read what a stamp says: nothing, where nothing was installed to the end."""
-    return os.fsdecode(stamp.read_bytes()) if stamp.exists() else ""
+    try:
+        return os.fsdecode(stamp.read_bytes())
+    except FileNotFoundError:
+        return ""
 
 
 def fits(environment: Path) -> bool:
