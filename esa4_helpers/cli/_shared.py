@@ -84,6 +84,13 @@ class _Positive(click.ParamType):
 
 
 positive, rate = _Positive(), _Rate()
+hop_option = click.option(
+    "--hop",
+    "hop_seconds",
+    type=positive,
+    metavar="SECONDS",
+    help="Step from one clip to the next  [default: the clip's length]",
+)
 channel_option = click.option(
     "--channel",
     type=_Channel(),

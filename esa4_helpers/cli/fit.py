@@ -44,13 +44,7 @@ _WITH_ADD = {"folder", "output", "n_clips", "old", "moved_to", "force"} | {
     metavar="SECONDS",
     help="Length of the clips that recordings are cut into.",
 )
-@click.option(
-    "--hop",
-    "hop_seconds",
-    type=_shared.positive,
-    metavar="SECONDS",
-    help="Step from one clip to the next  [default: the clip's length]",
-)
+@_shared.hop_option
 @click.option(
     "--false-alarms",
     "false_alarm_rate",

@@ -24,13 +24,7 @@ from . import _shared
     metavar="FILE",
     help="Where to write the page: a name that ends in .html",
 )
-@click.option(
-    "--hop",
-    "hop_seconds",
-    type=_shared.positive,
-    metavar="SECONDS",
-    help="Step from one clip to the next  [default: the clip's length]",
-)
+@_shared.hop_option
 @click.option("--title", help="Its heading  [default: the detector's name]")
 @click.option(
     "--most",

@@ -67,13 +67,7 @@ class _Outcome:
     metavar="FILE",
     help="Write one line for each clip to a table; - is standard output.",
 )
-@click.option(
-    "--hop",
-    "hop_seconds",
-    type=_shared.positive,
-    metavar="SECONDS",
-    help="Step from one clip to the next  [default: the clip's length]",
-)
+@_shared.hop_option
 @click.option(
     "--each",
     is_flag=True,
