@@ -18,7 +18,7 @@ from sklearn import config_context
 from sklearn.base import BaseEstimator, OutlierMixin, TransformerMixin, clone
 from sklearn.covariance import LedoitWolf
 from sklearn.mixture import GaussianMixture
-from sklearn.model_selection import GroupKFold, KFold
+from sklearn.model_selection import KFold, PredefinedSplit
 from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
@@ -215,8 +215,23 @@ def _split(
     if groups is None:
         folds = KFold(cv, shuffle=True, random_state=random_state)
     else:
-        folds = GroupKFold(min(cv, len(np.unique(groups))))
-    return folds.split(np.empty(n_clips), groups=groups)
+        folds = PredefinedSplit(_deal(groups, cv))
+    return folds.split(np.empty(n_clips))
+
+
+def _deal(groups: np.ndarray, cv: int) -> np.ndarray:
+    """Name a fold for each clip: the largest recordings first, each to the smallest fold.
+
+    So does GroupKFold, but in older versions of scikit-learn the order of recordings of one
+    size, and with it a detector's threshold, depended on the version and the computer.
+    """
+    _, of_clip, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    fold_of = np.empty(len(sizes), int)
+    filled = np.zeros(min(cv, len(sizes)))
+    for recording in np.argsort(sizes, kind="stable")[::-1]:
+        fold_of[recording] = filled.argmin()
+        filled[fold_of[recording]] += sizes[recording]
+    return fold_of[of_clip]
 
 
 def _fit_copy(

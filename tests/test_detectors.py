@@ -36,11 +36,39 @@ from esa4_helpers.detectors import (
     OutlierDetector,
     PanelDetector,
     PipelineWithLevel,
+    _split,
 )
 from esa4_helpers.features import Level
 
 RNG = np.random.default_rng(0)
 NORMAL = RNG.normal(5, 2, (60, 3))
+
+
+class TestFolds:
+    def test_recordings_stay_together_and_folds_are_even(self):
+        sizes = RNG.permutation([40, 9, 9, 8, 7, 6, 5, 5, 5, 3, 2, 1])
+        groups = RNG.permutation(np.repeat(np.arange(len(sizes)), sizes))
+        folds = [fold for _, fold in _split(len(groups), 3, groups=groups)]
+        assert sorted(np.concatenate(folds)) == list(range(len(groups)))
+        owners = [set(groups[fold]) for fold in folds]
+        assert sum(map(len, owners)) == len(set.union(*owners))
+        assert sorted(map(len, folds)) == [30, 30, 40]
+
+    def test_what_is_outside_a_fold_is_everything_else(self):
+        groups = np.repeat(np.arange(5), 2)
+        for others, fold in _split(10, 5, groups=groups):
+            assert sorted([*others, *fold]) == list(range(10))
+
+    def test_fewer_recordings_than_folds_get_one_each(self):
+        assert len(list(_split(6, 5, groups=np.repeat([0, 1, 2], 2)))) == 3
+
+    def test_recordings_of_one_size_are_dealt_alike_everywhere(self):
+        # scikit-learn's own order of equals once depended on its version.
+        groups = np.repeat([f"day {i:02}" for i in range(40)], 3)
+        for i, (_, fold) in enumerate(_split(120, 5, groups=groups)):
+            assert sorted(set(groups[fold])) == [
+                f"day {j:02}" for j in range(4 - i, 40, 5)
+            ]
 
 
 @parametrize_with_checks(
