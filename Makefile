@@ -1,7 +1,7 @@
 # make site and make test do everything from a fresh clone; make help lists the rest.
 .POSIX:
 .NOTPARALLEL:
-.PHONY: help site test lint notebooks exercises grade bench mutants mimii test-colab test-versions \
+.PHONY: help site test test-course lint notebooks exercises grade bench mutants mimii test-colab test-versions \
 	audit links clean always
 
 # Those that all that the course builds on is there for; pyproject.toml says why.
@@ -55,7 +55,8 @@ CHOOSE_CLIPS = \
 
 help:
 	@echo "make site        build the website and say where it is"
-	@echo "make test        run all tests, notebooks and website included"
+	@echo "make test        test the package and the chapters"
+	@echo "make test-course test what is made with them: website, sheets, marking, benchmarks"
 	@echo "make lint        check the style of the code"
 	@echo "make notebooks   after an edit of book/*.py: run and store the notebooks"
 	@echo "make exercises   after an edit of exercises/*.py: make the student notebooks"
@@ -83,12 +84,16 @@ site: $(FOR_SITE)
 ONE_THREAD = export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 \
 	TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
 
-# The chapters come first: the site that is tested then shows the results of that run.
 test: $(INSTALLED) lint
 	@$(CHOOSE_CLIPS); \
 	$(ONE_THREAD); \
-	$(ALONE) $(BIN)/pytest -n 2 -rs book && \
 	$(ALONE) $(BIN)/pytest -n 2 -rs
+
+# Where the chapters have run, the site that is tested shows the results of that run.
+test-course: $(INSTALLED)
+	@$(CHOOSE_CLIPS); \
+	$(ONE_THREAD); \
+	$(ALONE) $(BIN)/pytest -n 2 -rs tests/course
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -36,7 +36,12 @@ settings.register_profile("thorough", settings.get_profile("quick"), max_example
 settings.load_profile("quick")
 
 # Those that take longest come first, so that no process waits at the end for another.
-LONGEST = ("test_site.py", "marking", "test_course.py", "test_benchmarks.py")
+LONGEST = (
+    *("04_autoencoder.ipynb", "06_faults.ipynb", "test_site.py", "marking"),
+    *("test_chapters.py", "07_travel.ipynb", "03_gmm.ipynb", "05_evaluation.ipynb"),
+    *("08_own_machine.ipynb", "test_recipes.py", "test_benchmarks.py"),
+    *("test_autoencoder.py", "test_exercises.py"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -36,7 +36,7 @@ EQUIVALENT = Path(__file__).with_name("equivalent_mutants.toml")
 AT_LEAST = 0.93
 JOBS = 2
 
-# The sheets have mutants of their own, see tests/mutants.py, and with them what only
+# The sheets have mutants of their own, see tests/course/mutants.py, and with them what only
 # they use. Two modules do nothing but import.
 LEFT_OUT = ("exercises/*", "_relations.py", "__init__.py", "__main__.py")
 # Tests have the name of their module; these modules have none of that name.

@@ -1,8 +1,8 @@
 """Run package and chapters with other versions: python tools/try_versions.py
 
 For each Python, all that the course builds on is installed as old as pyproject.toml allows,
-and as new as there is, in an environment of its own. There the tests are run, but for those
-of the site, and then the chapters. A Python that can't be had is named at the end.
+and as new as there is, in an environment of its own. There package and chapters are tested,
+and then what is made with them, but for the site. A Python that can't be had is named at the end.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ VERSIONS = {
 # Old libraries use what is deprecated in new ones that they build on: only of those that go
 # together it is a word to us.
 LENIENT = {"lowest": ["-W", "ignore::DeprecationWarning"]}
-TESTS = ["tests", "esa4_helpers", "--deselect", "tests/test_site.py"]
-CHAPTERS = ["book"]
+TESTS = {
+    "package and chapters": ["book", "tests", "esa4_helpers"],
+    "course": ["tests/course", "--deselect", "tests/course/test_site.py"],
+}
 
 
 def run(*command: str | Path) -> bool:
@@ -55,10 +57,10 @@ def try_out(version: str, versions: str) -> str:
     if not install(environment, python, versions):
         return "can't be installed"
     pytest = (environment / "bin" / "python", "-m", "pytest", "-n", "2", "-q")
-    # The chapters too if tests fail: a long run should say all that it can.
+    # The second also if the first fails: a long run should say all that it can.
     failed = [
         name
-        for name, what in (("tests", TESTS), ("chapters", CHAPTERS))
+        for name, what in TESTS.items()
         if not run(*pytest, *LENIENT.get(versions, []), *what)
     ]
     return f"{' and '.join(failed)} failed" if failed else "passed"

@@ -25,7 +25,7 @@ from esa4_helpers import (
 )
 from esa4_helpers.datasets import DatasetUnreachableError
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "book" / "reference" / "benchmark.md"
 
 

@@ -44,9 +44,9 @@ def test_what_could_not_be_tried_at_all_has_not_passed(failing):
 @pytest.mark.parametrize(
     ("word", "result"),
     [
-        ("book", "chapters failed"),
-        ("esa4_helpers", "tests failed"),
-        ("pytest", "tests and chapters failed"),
+        ("book", "package and chapters failed"),
+        ("tests/course", "course failed"),
+        ("pytest", "package and chapters and course failed"),
         ("lowest-direct", "can't be installed"),
     ],
 )

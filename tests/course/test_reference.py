@@ -32,7 +32,7 @@ from esa4_helpers import (
 )
 from esa4_helpers.synthesis import synthesize_clip
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "book" / "reference"
 
 CONFIGURATION = """

@@ -10,7 +10,7 @@ import nbformat
 
 from esa4_helpers.exercises import SHEETS, questions
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SOURCES = {n: next((ROOT / "exercises").glob(f"sheet{n}_*.py")) for n in SHEETS}
 SEED = 31
 # Points of sheet 1.

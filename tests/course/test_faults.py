@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sphinx_ext.esa4_faults import as_markdown, read_faults
 
-TESTS = Path(__file__).resolve().parent
+TESTS = Path(__file__).resolve().parents[1]
 FAULTS = read_faults()
 ROWS = [row for rows in FAULTS.values() for row in rows]
 AREAS = (

@@ -19,7 +19,7 @@ import pytest
 import yaml
 from alone import alone
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 MAKEFILE = ROOT / "Makefile"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-FOLDER = Path(__file__).resolve().parent.parent / ".github"
+FOLDER = Path(__file__).resolve().parents[2] / ".github"
 WORKFLOWS = sorted((FOLDER / "workflows").glob("*.yml"))
 # Beyond reading the repository, each for one step.
 MORE_RIGHTS = {

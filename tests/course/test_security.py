@@ -6,7 +6,7 @@ from pathlib import Path
 
 from marking.sandbox import MOST_THREADS, Limits
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def words(file: str) -> str:

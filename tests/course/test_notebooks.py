@@ -17,7 +17,7 @@ import yaml
 from jupyter_cache import get_cache
 from sphinx_ext.esa4_site import banner_for, results_folder
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
 SOURCES = sorted((ROOT / "book").glob("*.py"))
 
