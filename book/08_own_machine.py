@@ -155,7 +155,7 @@ print(len(list(folder.iterdir())), "files")
 
 # %%
 for finding in check_recordings(folder):
-    print(fill(str(finding), 88, subsequent_indent="    "))
+    print(fill(str(finding), 76, subsequent_indent="    "))
 
 # %% [markdown]
 # Read it once more with what we know. It found all five accidents, and two of the three other
@@ -244,7 +244,7 @@ with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     machines = [false_alarms(machine) for machine in range(5)]
 said = next(str(w.message) for w in caught if w.category is NearDuplicatesWarning)
-print(fill(said, 88))
+print(fill(said, 76))
 
 # %% [markdown]
 # False alarms on new normal days, the mean over five machines, and in brackets the least and the
@@ -344,7 +344,7 @@ for expected in ({"sr": 44100}, {"clip_seconds": 10.0}):
     try:
         load_detector(file, **expected)
     except ValueError as error:
-        print(fill(str(error), 88))
+        print(fill(str(error), 76))
 
 # %% [markdown]
 # ## A week of new recordings
