@@ -1,7 +1,7 @@
 # make site and make test do everything from a fresh clone; make help lists the rest.
 .POSIX:
 .NOTPARALLEL:
-.PHONY: help site test test-course lint notebooks exercises grade bench mutants mimii test-colab test-versions \
+.PHONY: help site test test-course lint notebooks exercises grade bench coverage mutants mimii test-colab test-versions \
 	audit links clean always
 
 # Those that all that the course builds on is there for; pyproject.toml says why.
@@ -62,6 +62,7 @@ help:
 	@echo "make exercises   after an edit of exercises/*.py: make the student notebooks"
 	@echo "make grade SUBMISSIONS=folder_or_zip    mark what students handed in"
 	@echo "make bench       measure detectors next to the lecture's, streams, and many hours"
+	@echo "make coverage    see which lines of the package its tests never run"
 	@echo "make mutants     see whether the tests notice small mistakes in the package (SEED=, N=)"
 	@echo "make mimii       measure all detectors on MIMII's machines (ESA4_MIMII, OPTIONS=)"
 	@echo "make test-colab  run the course with Google Colab's versions (WITHOUT=06_faults)"
@@ -119,6 +120,12 @@ bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.streaming
 	$(BIN)/python -m benchmarks.storage
 	$(BIN)/python -m benchmarks.scale
+
+# Without the chapters: their kernels can't be started while coverage is measured.
+coverage: $(INSTALLED)
+	@$(CHOOSE_CLIPS); \
+	$(ONE_THREAD); \
+	$(ALONE) $(BIN)/pytest -n 2 -q --cov --cov-fail-under=95 tests esa4_helpers
 
 # Ten minutes: first many inputs for what holds for all of them, then the mistakes.
 mutants: $(INSTALLED)
