@@ -59,6 +59,7 @@ def keep_results(chapter: IPyNbFile) -> None:
     """Put a chapter that has run where jupyter-book looks before it runs one."""
     folder = results_folder(chapter.config.rootpath / "_build")
     bundle = CacheBundleIn(chapter.nb, str(chapter.path))
-    get_cache(folder).cache_notebook_bundle(
-        bundle, check_validity=False, overwrite=True
-    )
+    results = get_cache(folder)
+    results.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+    # Else Python 3.13 complains, at any time, that its database was never closed.
+    results.db.dispose()

@@ -40,7 +40,7 @@ def run(*command: str | Path) -> bool:
 def install(environment: Path, python: str, versions: str) -> bool:
     """Make an environment in which the course's tests can run."""
     return run(
-        UV, "venv", "--quiet", "--clear", "--python", python, environment
+        *(UV, "venv", "--quiet", "--clear", "--seed", "--python", python, environment)
     ) and run(
         *(UV, "pip", "install", "--quiet", "--compile-bytecode"),
         *("--python", environment, *VERSIONS[versions]),
