@@ -263,6 +263,7 @@ def test_the_site_is_built_from_what_a_passing_chapter_has_shown(tmp_path):
     assert cell.outputs[0].text == "42\n"
     with pytest.raises(KeyError):
         cache.match_cache_notebook(made["differs"])
+    cache.db.dispose()
 
 
 def test_results_from_other_recordings_are_kept_apart(cache, monkeypatch, tmp_path):
