@@ -15,24 +15,18 @@ from .alarms import (
 from .autoencoder import AutoencoderDetector
 from .datasets import Dataset, load_dataset, make_synthetic_dataset
 from .detectors import (
-    FewRecordingsWarning,
     GMMDetector,
     KNNDetector,
     MahalanobisDetector,
     ShrunkWhitening,
     TwoSidedDetector,
-    anomaly_score,
-    held_out_scores,
 )
 from .duplicates import NearDuplicatesWarning, near_duplicates
 from .evaluation import (
     alarm_report,
     auc,
     auc_interval,
-    conformal_threshold,
-    gamma_threshold,
     permutation_p_value,
-    score_in_folds,
     score_report,
 )
 from .explanation import (
@@ -71,10 +65,12 @@ from .recipes import detector_names, make_detector
 from .recorder import record_sound
 from .recordings import Recordings, read_recordings
 from .report import write_report
+from .scoring import anomaly_score, held_out_scores, score_in_folds
 from .sensor import sensor_fault
 from .storage import OldDetectorWarning, load_detector, save_detector
 from .streaming import StreamEvent, StreamScorer
 from .synthesis import insert_fault
+from .thresholds import FewRecordingsWarning, conformal_threshold, gamma_threshold
 from .training import Training
 from .widgets import (
     ClipGallery,

@@ -171,6 +171,30 @@ def check_labels(labels: ArrayLike, name: str, n_clips: int) -> np.ndarray:
     return labels.astype(bool)
 
 
+def check_scores(scores: ArrayLike, name: str) -> np.ndarray:
+    """Return scores as float64, one for each clip, all of them finite."""
+    scores = check_array(scores, name)
+    if scores.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers, got {scores.dtype}")
+    scores = scores.astype(np.float64)
+    if scores.ndim != 1:
+        raise ValueError(f"{name} must have one entry a clip, got shape {scores.shape}")
+    if not np.isfinite(scores).all():
+        raise ValueError(
+            f"{name} must be finite, got {scores[~np.isfinite(scores)][0]} for clip "
+            f"{np.flatnonzero(~np.isfinite(scores))[0]}"
+        )
+    return scores
+
+
+def check_share(share: float, name: str) -> float:
+    """Return a share that is neither nothing nor all."""
+    check_number(share, name)
+    if not 0 < share < 1:
+        raise ValueError(f"{name} must be above 0 and below 1, got {share!r}")
+    return float(share)
+
+
 def check_groups(groups: ArrayLike | None, n_clips: int) -> np.ndarray | None:
     """Return which recording each clip comes from, of at least two, if that is known."""
     groups = as_groups(groups, n_clips)

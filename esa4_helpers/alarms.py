@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike
 from sklearn.pipeline import Pipeline
 
 from ._checks import LARGEST_SAMPLE, check_clip_length, check_number, check_sound
-from .detectors import anomaly_score
 from .features import level
 from .recordings import Recordings
+from .scoring import anomaly_score
 from .sensor import edge_of_band, sensor_fault
 from .training import Training, band_levels, unevenness
 

@@ -23,9 +23,7 @@ from .detectors import (
     MahalanobisDetector,
     OutlierDetector,
     PanelDetector,
-    _split,
     _take_over,
-    _warn_of_few_recordings,
 )
 from .features import BAND_PROFILE, PoolOverTime
 from .networks import (
@@ -35,6 +33,8 @@ from .networks import (
     build_interpolator,
     import_keras,
 )
+from .scoring import _split
+from .thresholds import _warn_of_few_recordings
 
 if TYPE_CHECKING:
     import keras

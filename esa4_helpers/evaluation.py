@@ -1,30 +1,23 @@
 """How well do scores tell abnormal clips from normal ones?
 
 Labels are 1 (or True) for abnormal clips and 0 for normal ones, and a higher
-score means more anomalous. Rankings are judged with no threshold; a threshold
-is set from normal clips alone, and the alarms that it raises are judged after.
+score means more anomalous. Rankings are judged with no threshold, alarms by the one
+that raised them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import comb, inf, isfinite, isinf
+from math import comb, isinf
 from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
-from scipy.stats import mannwhitneyu, norm, pearson3, rankdata, skew, t
-from sklearn.base import BaseEstimator
+from scipy.stats import mannwhitneyu, norm, rankdata, t
 from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
-from ._checks import check_array, check_count, check_groups, check_labels, check_number
-from .detectors import (
-    _conformal,
-    _fit_copy,
-    _split,
-    anomaly_score,
-)
+from ._checks import check_labels, check_number, check_scores, check_share
 
 # Counting takes half a second then.
 _MOST_ADDITIONS = 610_000_000
@@ -63,80 +56,6 @@ def auc(is_anomaly: ArrayLike, scores: ArrayLike) -> float:
     """
     is_anomaly, scores = check_labels_and_scores(is_anomaly, scores)
     return float(roc_auc_score(is_anomaly, scores))
-
-
-def score_in_folds(
-    detector: BaseEstimator,
-    normal: ArrayLike,
-    abnormal: ArrayLike,
-    cv: int = 5,
-    random_state: int = 0,
-    groups: ArrayLike | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Train and test on the same few normal clips, but never on the same at a time.
-
-    The normal clips are dealt into folds. Each fold is scored by a copy of the detector
-    that was fitted to all others, as in `held_out_scores`. Every copy scores the abnormal
-    clips, too; their scores are averaged.
-
-    Parameters
-    ----------
-    detector : estimator with ``fit`` and ``score_samples``
-        One of this package's detectors, of scikit-learn's, or a Pipeline that
-        ends in one. It is copied, never changed, and need not be fitted.
-    normal, abnormal : arrays of shape (n_normal, ...) and (n_abnormal, ...)
-        What the detector takes, for normal and for abnormal clips.
-    cv : int
-        Number of folds, from 2 to the number of normal clips.
-    random_state : int
-        Seed of the dealing of clips to folds.
-    groups : array of shape (n_normal,), optional
-        Which recording each normal clip comes from, as in `held_out_scores`.
-
-    Returns
-    -------
-    is_anomaly : ndarray of shape (n_normal + n_abnormal,)
-        False for the normal clips, which come first, True for the abnormal ones.
-    scores : ndarray of shape (n_normal + n_abnormal,)
-        Anomaly scores, higher for more anomalous.
-
-    Raises
-    ------
-    ValueError
-        If ``cv`` is out of its range, there is no abnormal clip, or the detector can't
-        be fitted to the clips outside a fold.
-    TypeError
-        If ``cv`` is not a whole number.
-
-    Notes
-    -----
-    Scores of copies are pooled, so they must be comparable: of the same unit, from
-    training sets of nearly the same size.
-
-    Examples
-    --------
-    >>> from esa4_helpers import GMMDetector
-    >>> rng = np.random.default_rng(0)
-    >>> normal, abnormal = rng.normal(size=(10, 2)), rng.normal(9, size=(5, 2))
-    >>> auc(*score_in_folds(GMMDetector(), normal, abnormal))
-    1.0
-    """
-    normal, abnormal = np.asarray(normal), np.asarray(abnormal)
-    cv = check_count(cv, "cv", at_least=2)
-    if cv > len(normal):
-        raise ValueError(
-            f"cv must be at most the number of normal clips, {len(normal)}, got {cv}"
-        )
-    if len(abnormal) == 0:
-        raise ValueError("abnormal must hold at least one clip, got none")
-    groups = check_groups(groups, len(normal))
-    of_normal, of_abnormal = np.empty(len(normal)), []
-    for others, fold in _split(len(normal), cv, random_state, groups):
-        copy = _fit_copy(detector, normal, others, groups)
-        of_normal[fold] = anomaly_score(copy, normal[fold])
-        of_abnormal.append(anomaly_score(copy, abnormal))
-    is_anomaly = np.arange(len(normal) + len(abnormal)) >= len(normal)
-    return is_anomaly, np.concatenate([of_normal, np.mean(of_abnormal, axis=0)])
 
 
 def auc_interval(
@@ -225,7 +144,7 @@ def auc_interval(
     (0.64, 1.0)
     """
     is_anomaly, scores = check_labels_and_scores(is_anomaly, scores)
-    confidence = _check_share(confidence, "confidence")
+    confidence = check_share(confidence, "confidence")
     abnormal, normal = _auc_of_each_clip(is_anomaly, scores)
     scatter = _scatter_of_auc(abnormal, normal, confidence)
     estimate = float(abnormal.mean())
@@ -450,166 +369,6 @@ def score_report(is_anomaly: ArrayLike, scores: ArrayLike) -> dict[str, float]:
     }
 
 
-def gamma_threshold(training_scores: ArrayLike, quantile: float = 0.9) -> float:
-    """Compute a threshold from a gamma distribution of the normal clips' scores.
-
-    The way of the DCASE challenges' baselines: a gamma distribution is fitted to
-    the anomaly scores of normal clips, and its 90th percentile is the threshold.
-
-    Parameters
-    ----------
-    training_scores : array of shape (n_clips,)
-        Anomaly scores of at least 3 normal clips, of either sign. Clips that the
-        detector was fitted to score too low, and so is the threshold then:
-        `held_out_scores` are safer.
-    quantile : float
-        Share of normal clips meant to stay below, above 0 and below 1.
-
-    Returns
-    -------
-    float
-        The threshold, in the unit of the scores. It moves with them if they are
-        shifted or stretched.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than 3 scores, one is not finite or all are the same,
-        or ``quantile`` is out of its range.
-    TypeError
-        If ``quantile`` is no number.
-
-    Notes
-    -----
-    Log-likelihoods may be negative, so the distribution begins where it likes:
-    it is the three-parameter gamma, or Pearson type III, with the scores' mean,
-    standard deviation and skewness. Scores with a tail to the left get its
-    mirror image, and symmetric ones a normal distribution. The baselines fit
-    the same three parameters by maximum likelihood, which may not converge for
-    few clips.
-
-    A fit promises nothing: by the quantile 0.9 of ten clips whose scores really
-    are gamma distributed, 14 % of new normal clips raise an alarm on average.
-    `conformal_threshold` keeps its rate.
-
-    References
-    ----------
-    Dohi et al., "Description and discussion on DCASE 2022 challenge task 2:
-    unsupervised anomalous sound detection for machine condition monitoring
-    applying domain generalization techniques", DCASE Workshop 2022.
-    https://doi.org/10.48550/arXiv.2206.05876
-
-    Harada et al., "First-shot anomaly sound detection for machine condition
-    monitoring: a domain generalization baseline", EUSIPCO 2023.
-    https://doi.org/10.23919/EUSIPCO58844.2023.10289721
-
-    Examples
-    --------
-    >>> scores = np.random.default_rng(0).gamma(4.0, size=100_000)
-    >>> round(gamma_threshold(scores), 1)  # the gamma's own quantile is 6.68
-    6.7
-    """
-    training_scores = _check_scores(training_scores, "training_scores")
-    quantile = _check_share(quantile, "quantile")
-    if len(training_scores) < 3:
-        raise ValueError(
-            "training_scores must hold at least 3 scores to have a skewness, "
-            f"got {len(training_scores)}"
-        )
-    if np.ptp(training_scores) == 0:
-        raise ValueError(
-            f"training_scores are all the same, {training_scores[0]}: "
-            "no distribution can be fitted to them"
-        )
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        mean, spread = training_scores.mean(), training_scores.std(ddof=1)
-        # Standardised first, because scores far from zero would lose their digits.
-        skewness = skew((training_scores - mean) / spread, bias=False)
-        threshold = float(pearson3.ppf(quantile, skewness, loc=mean, scale=spread))
-    if not isfinite(threshold):
-        raise ValueError(
-            "training_scores are too large or too much alike for a distribution: their "
-            f"mean is {mean:g}, their standard deviation {spread:g}"
-        )
-    return threshold
-
-
-def conformal_threshold(
-    calibration_scores: ArrayLike,
-    false_alarm_rate: float = 0.1,
-    groups: ArrayLike | None = None,
-) -> float:
-    """Compute a threshold that keeps a false-alarm rate, whatever the scores.
-
-    It is one of the scores itself: the k-th smallest of n, with
-    ``k = ceil((n + 1) * (1 - false_alarm_rate))``. With too few clips for the rate
-    (0.1 takes 9, 0.01 takes 99), k is larger than n, and only infinity keeps it. With
-    ``groups``, n is the number of recordings, and each clip counts for its share of one.
-
-    Parameters
-    ----------
-    calibration_scores : array of shape (n_clips,)
-        Anomaly scores of normal clips that the detector was *not* fitted to.
-    false_alarm_rate : float
-        Highest share of new normal clips to score strictly above the threshold,
-        above 0 and below 1.
-    groups : array of shape (n_clips,), optional
-        Which recording each clip comes from. The promise is then for clips of *new*
-        recordings, and clips of the same one need not be independent.
-
-    Returns
-    -------
-    float
-        The threshold, in the unit of the scores. Infinity, which no score ever
-        exceeds, if the clips are too few to promise the rate with any other.
-
-    Raises
-    ------
-    ValueError
-        If there is no score, one is not finite, or ``false_alarm_rate`` is out of
-        its range.
-    TypeError
-        If ``false_alarm_rate`` is no number.
-
-    Notes
-    -----
-    If the new clip and the calibration clips are exchangeable, meaning that any
-    order of them is as likely as any other, then the new score is equally likely
-    to take each place among all n + 1, and so lies strictly above the k-th
-    smallest with a chance of at most the rate. The chance is over new clips
-    *and* calibration clips: for one set of few clips, the rate of false alarms
-    may well be higher or lower. A machine that ages, or a new room, breaks the
-    assumption.
-
-    References
-    ----------
-    Vovk et al., "Algorithmic learning in a random world", Springer 2005.
-    https://doi.org/10.1007/b106715
-
-    Lei et al., "Distribution-free predictive inference for regression", Journal
-    of the American Statistical Association 113, 2018.
-    https://doi.org/10.1080/01621459.2017.1307116
-
-    Dunn, Wasserman & Ramdas, "Distribution-free prediction sets for two-layer
-    hierarchical models", Journal of the American Statistical Association 118, 2023.
-    https://doi.org/10.1080/01621459.2022.2060112
-
-    Examples
-    --------
-    >>> conformal_threshold([4, 8, 1, 9, 3, 7, 2, 6, 5], false_alarm_rate=0.2)
-    8.0
-    >>> conformal_threshold([4, 8, 1, 9, 3, 7, 2, 6, 5], false_alarm_rate=0.05)
-    inf
-    """
-    calibration_scores = _check_scores(calibration_scores, "calibration_scores")
-    rate = _check_share(false_alarm_rate, "false_alarm_rate")
-    if len(calibration_scores) == 0:
-        raise ValueError("calibration_scores must hold at least 1 score, got none")
-    groups = check_groups(groups, len(calibration_scores))
-    threshold = _conformal(calibration_scores, rate, groups)
-    return inf if threshold is None else threshold
-
-
 def alarm_report(
     is_anomaly: ArrayLike, scores: ArrayLike, threshold: float
 ) -> dict[str, float]:
@@ -688,7 +447,7 @@ def check_labels_and_scores(
     >>> labels.dtype, scores.dtype
     (dtype('bool'), dtype('float64'))
     """
-    scores = _check_scores(scores, "scores")
+    scores = check_scores(scores, "scores")
     is_anomaly = check_labels(is_anomaly, "is_anomaly", len(scores))
     if is_anomaly.all() or not is_anomaly.any():
         raise ValueError(
@@ -696,25 +455,3 @@ def check_labels_and_scores(
             f"{(~is_anomaly).sum()} normal and {is_anomaly.sum()} abnormal ones"
         )
     return is_anomaly, scores
-
-
-def _check_scores(scores: ArrayLike, name: str) -> np.ndarray:
-    scores = check_array(scores, name)
-    if scores.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold real numbers, got {scores.dtype}")
-    scores = scores.astype(np.float64)
-    if scores.ndim != 1:
-        raise ValueError(f"{name} must have one entry a clip, got shape {scores.shape}")
-    if not np.isfinite(scores).all():
-        raise ValueError(
-            f"{name} must be finite, got {scores[~np.isfinite(scores)][0]} for clip "
-            f"{np.flatnonzero(~np.isfinite(scores))[0]}"
-        )
-    return scores
-
-
-def _check_share(share: float, name: str) -> float:
-    check_number(share, name)
-    if not 0 < share < 1:
-        raise ValueError(f"{name} must be above 0 and below 1, got {share!r}")
-    return float(share)

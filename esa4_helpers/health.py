@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from .detectors import _least_recordings
 from .duplicates import _join_marks, _marks_of
 from .recordings import (
     _FLOATS,
@@ -29,6 +28,7 @@ from .recordings import (
     find_recordings,
 )
 from .sensor import _DROPOUT_SAMPLES, _Rests, edge_of_band
+from .thresholds import _least_recordings
 
 SEVERITIES = ("note", "warning", "problem")
 

@@ -14,16 +14,15 @@ from typing import Any
 from ._checks import check_count, check_number, check_sample_rate
 from .autoencoder import AutoencoderDetector
 from .detectors import (
-    DetectorPipeline,
     GMMDetector,
     KNNDetector,
     MahalanobisDetector,
     OutlierDetector,
     PanelDetector,
-    PipelineWithLevel,
     TwoSidedDetector,
 )
 from .features import BAND_PROFILE, Level, LogMelSpectrogram, PoolOverTime
+from .pipelines import DetectorPipeline, PipelineWithLevel
 
 # The threshold of `predict` comes from clips that a detector was not fitted to.
 _FOLDS = 5

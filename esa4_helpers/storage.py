@@ -31,23 +31,22 @@ from ._checks import check_number, check_sample_rate
 from ._files import alone_in, unfinished_in
 from .autoencoder import AutoencoderDetector
 from .detectors import (
-    DetectorPipeline,
     GMMDetector,
     KNNDetector,
     MahalanobisDetector,
     OutlierDetector,
     PanelDetector,
-    PipelineWithLevel,
     ShrunkWhitening,
     TwoSidedDetector,
 )
 from .explanation import anomaly_map, has_anomaly_map
 from .features import Level, LogMelSpectrogram, PoolOverTime
+from .pipelines import DetectorPipeline, PipelineWithLevel
 from .training import _PACKAGES, Training, _versions
 
 # Raised by one when files change so that an earlier version of the package would read
-# them wrongly. Files from before there was a record count as 0.
-_FORMAT = 1
+# them wrongly or not at all. Files from before there was a record count as 0.
+_FORMAT = 2
 _RECORD = "detector.json"
 # Far more than any detector needs, and what a computer has: no file may unpack to more.
 _LARGEST = 2**29
@@ -91,6 +90,13 @@ _MAKERS: dict[str, set[str]] = {
     # The kinds of a dict's keys.
     "TypeNode": _names(str),
     "RandomStateNode": _names(np.random.RandomState),
+}
+
+
+# Where what files of format 1 and earlier ask for is today.
+_MOVED = {
+    "esa4_helpers.detectors.DetectorPipeline": "esa4_helpers.pipelines",
+    "esa4_helpers.detectors.PipelineWithLevel": "esa4_helpers.pipelines",
 }
 
 
@@ -371,14 +377,20 @@ def _without_references(part: Any, foreign: set[str]) -> Any:
     if not isinstance(part, dict):
         return part
     if "__loader__" in part:
-        kind = f"{part['__module__']}.{part['__class__']}"
-        if kind not in _MAKERS.get(part["__loader__"], ()):
-            foreign.add(kind)
+        module = _MOVED.get(_kind_of(part), part["__module__"])
+        part = part | {"__module__": module}
+        # Checked after it was renamed, so that an old name can stand for nothing else.
+        if _kind_of(part) not in _MAKERS.get(part["__loader__"], ()):
+            foreign.add(_kind_of(part))
     return {
         key: _without_references(value, foreign)
         for key, value in part.items()
         if key != "__id__"
     }
+
+
+def _kind_of(part: dict[str, Any]) -> str:
+    return f"{part['__module__']}.{part['__class__']}"
 
 
 def _made_of(members: dict[str, bytes]) -> Any:

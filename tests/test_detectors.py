@@ -4,71 +4,28 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 from scipy.stats import median_abs_deviation, norm
-from sklearn import config_context
-from sklearn.base import BaseEstimator, OutlierMixin, clone
+from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.covariance import LedoitWolf
-from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
-from sklearn.neighbors import KernelDensity, LocalOutlierFactor
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from esa4_helpers import (
-    FewRecordingsWarning,
     GMMDetector,
     KNNDetector,
-    LogMelSpectrogram,
     MahalanobisDetector,
     NearDuplicatesWarning,
-    PoolOverTime,
     ShrunkWhitening,
     TwoSidedDetector,
     anomaly_score,
     conformal_threshold,
     held_out_scores,
-    make_detector,
-    make_synthetic_machine,
 )
-from esa4_helpers.detectors import (
-    DetectorPipeline,
-    OutlierDetector,
-    PanelDetector,
-    PipelineWithLevel,
-    _split,
-)
-from esa4_helpers.features import Level
+from esa4_helpers.detectors import OutlierDetector, PanelDetector
 
 RNG = np.random.default_rng(0)
 NORMAL = RNG.normal(5, 2, (60, 3))
-
-
-class TestFolds:
-    def test_recordings_stay_together_and_folds_are_even(self):
-        sizes = RNG.permutation([40, 9, 9, 8, 7, 6, 5, 5, 5, 3, 2, 1])
-        groups = RNG.permutation(np.repeat(np.arange(len(sizes)), sizes))
-        folds = [fold for _, fold in _split(len(groups), 3, groups=groups)]
-        assert sorted(np.concatenate(folds)) == list(range(len(groups)))
-        owners = [set(groups[fold]) for fold in folds]
-        assert sum(map(len, owners)) == len(set.union(*owners))
-        assert sorted(map(len, folds)) == [30, 30, 40]
-
-    def test_what_is_outside_a_fold_is_everything_else(self):
-        groups = np.repeat(np.arange(5), 2)
-        for others, fold in _split(10, 5, groups=groups):
-            assert sorted([*others, *fold]) == list(range(10))
-
-    def test_fewer_recordings_than_folds_get_one_each(self):
-        assert len(list(_split(6, 5, groups=np.repeat([0, 1, 2], 2)))) == 3
-
-    def test_recordings_of_one_size_are_dealt_alike_everywhere(self):
-        # scikit-learn's own order of equals once depended on its version.
-        groups = np.repeat([f"day {i:02}" for i in range(40)], 3)
-        for i, (_, fold) in enumerate(_split(120, 5, groups=groups)):
-            assert sorted(set(groups[fold])) == [
-                f"day {j:02}" for j in range(4 - i, 40, 5)
-            ]
 
 
 @parametrize_with_checks(
@@ -102,14 +59,6 @@ def test_the_further_away_the_less_normal_and_the_more_anomalous():
     X = NORMAL.mean(axis=0) + distances[:, np.newaxis]
     assert (np.diff(detector.score_samples(X)) < 0).all()
     assert (np.diff(anomaly_score(detector, X)) > 0).all()
-
-
-def test_anomaly_score_works_with_scikit_learns_detectors():
-    from sklearn.neighbors import LocalOutlierFactor
-
-    detector = LocalOutlierFactor(novelty=True).fit(NORMAL)
-    near, far = anomaly_score(detector, [NORMAL.mean(axis=0), NORMAL.mean(axis=0) + 50])
-    assert far > near
 
 
 def test_two_components_find_what_lies_between_two_clusters():
@@ -190,87 +139,6 @@ def test_test_clips_of_another_shape_are_refused():
 def test_asking_before_fitting_is_refused():
     with pytest.raises(NotFittedError):
         anomaly_score(GMMDetector(), NORMAL)
-
-
-class TestHeldOutScores:
-    def test_each_clip_is_scored_by_a_detector_fitted_to_all_others(self):
-        X = RNG.normal(size=(8, 2))
-        scores = held_out_scores(GMMDetector(1), X, cv=8)
-        for i in range(8):
-            others = GMMDetector(1).fit(np.delete(X, i, axis=0))
-            assert scores[i] == pytest.approx(anomaly_score(others, X[[i]])[0])
-
-    def test_are_higher_than_scores_of_clips_the_detector_knows(self):
-        X = RNG.normal(size=(30, 10))
-        detector = GMMDetector(1, "full")
-        known = anomaly_score(detector.fit(X), X)
-        assert np.median(held_out_scores(detector, X)) > np.median(known) + 2
-
-    def test_follow_the_clips(self):
-        X = RNG.normal(size=(8, 2))
-        order = RNG.permutation(8)
-        scores = held_out_scores(GMMDetector(1), X, cv=8)
-        permuted = held_out_scores(GMMDetector(1), X[order], cv=8)
-        assert permuted == pytest.approx(scores[order])
-
-    def test_a_threshold_from_them_keeps_its_rate_where_one_from_known_clips_fails(
-        self,
-    ):
-        alarms = {"known": [], "held out": []}
-        for _ in range(100):
-            X, new = RNG.normal(size=(29, 5)), RNG.normal(size=(100, 5))
-            detector = KernelDensity(bandwidth=0.5).fit(X)
-            for name, scores in (
-                ("known", anomaly_score(detector, X)),
-                ("held out", held_out_scores(detector, X)),
-            ):
-                threshold = conformal_threshold(scores, 0.1)
-                alarms[name].append(np.mean(anomaly_score(detector, new) > threshold))
-        assert np.mean(alarms["held out"]) < 0.12
-        assert np.mean(alarms["known"]) > 0.15
-
-    def test_leaves_the_detector_alone_and_takes_maps_and_pipelines(self):
-        X = RNG.normal(size=(20, 4, 3))
-        detector = make_pipeline(
-            FunctionTransformer(lambda S: S.mean(axis=2)), PCA(2), GMMDetector(1)
-        )
-        scores = held_out_scores(detector, X)
-        assert scores.shape == (20,)
-        assert scores.dtype == np.float64
-        assert np.isfinite(scores).all()
-        assert not hasattr(detector[-1], "gmm_")
-
-    def test_takes_scikit_learns_detectors_and_lists(self):
-        detector = LocalOutlierFactor(n_neighbors=2, novelty=True)
-        scores = held_out_scores(detector, [[0.0], [0.1], [0.2], [0.3], [9.0]])
-        assert scores.argmax() == 4
-
-    def test_a_seed_makes_the_folds(self):
-        X = RNG.normal(size=(20, 2))
-        first, again = (held_out_scores(GMMDetector(1), X) for _ in range(2))
-        other = held_out_scores(GMMDetector(1), X, random_state=1)
-        np.testing.assert_array_equal(first, again)
-        assert not np.array_equal(first, other)
-
-    @pytest.mark.parametrize(
-        ("cv", "error", "message"),
-        [
-            (1, ValueError, "cv must be at least 2, got 1"),
-            (7, ValueError, "cv must be at most the number of clips, 6, got 7"),
-            (2.0, TypeError, "cv must be a whole number"),
-        ],
-    )
-    def test_impossible_folds_are_refused(self, cv, error, message):
-        with pytest.raises(error, match=message):
-            held_out_scores(GMMDetector(1), np.zeros((6, 2)), cv)
-
-    def test_masked_clips_are_refused(self):
-        with pytest.raises(TypeError, match="X is a masked array"):
-            held_out_scores(GMMDetector(1), np.ma.masked_less(NORMAL, 0))
-
-    def test_no_detector_is_refused(self):
-        with pytest.raises(TypeError, match=r"score_samples, got KMeans\(\)"):
-            held_out_scores(KMeans(), np.zeros((6, 2)))
 
 
 # Detectors that share the threshold of `predict`.
@@ -775,90 +643,6 @@ def test_fewer_samples_than_gaussians_are_refused(covariance_type, cv, message):
         GMMDetector(5, covariance_type, cv=cv).fit(NORMAL[:4])
 
 
-class TestPipelineWithLevel:
-    """Clips of noise, whose bands and level are judged beside each other."""
-
-    @staticmethod
-    def noise(n_clips: int, seed: int = 0) -> np.ndarray:
-        return 0.01 * np.random.default_rng(seed).standard_normal((n_clips, 4000))
-
-    @staticmethod
-    def make() -> PipelineWithLevel:
-        def panel() -> PanelDetector:
-            return PanelDetector(MahalanobisDetector(), cv=5)
-
-        steps = [
-            ("spectrogram", LogMelSpectrogram()),
-            ("pool", PoolOverTime("max")),
-            ("detector", panel()),
-        ]
-        level = DetectorPipeline([("level", Level()), ("detector", panel())])
-        return PipelineWithLevel(steps, level=level)
-
-    def test_scores_as_one_more_part_of_the_panel(self):
-        clips, new = (
-            self.noise(20),
-            self.noise(9, 1) * np.linspace(0.97, 1.03, 9)[:, None],
-        )
-        both = self.make().fit(clips)
-        bands, level = Pipeline(both.steps), both.level_
-        expected = np.maximum(*(anomaly_score(part, new) for part in (bands, level)))
-        np.testing.assert_array_equal(anomaly_score(both, new), expected)
-        for part in (bands, level):
-            assert (anomaly_score(part, new) == expected).any()
-
-    def test_the_threshold_is_that_of_the_more_surprised_one(self):
-        both = self.make().fit(self.noise(30))
-        parts = both[-1].normal_scores_, both.level_[-1].normal_scores_
-        assert -both.offset_ == conformal_threshold(np.maximum(*parts), 0.1)
-        assert -both.offset_ > conformal_threshold(parts[0], 0.1)
-        new = self.noise(300, 2)
-        alarms = both.predict(new) == -1
-        assert 0.01 < alarms.mean() < 0.3
-        np.testing.assert_array_equal(alarms, both.decision_function(new) < 0)
-
-    def test_a_part_of_it_takes_features_and_has_no_level(self):
-        both = self.make().fit(self.noise(20))
-        first, rest = both[:1], both[1:]
-        assert type(first) is type(rest) is Pipeline
-        louder = 2 * self.noise(3, 1)
-        S = first.transform(louder)
-        np.testing.assert_array_equal(
-            rest.score_samples(S), Pipeline(both.steps).score_samples(louder)
-        )
-        assert both["pool"] is both[1] is both.named_steps["pool"]
-
-    def test_nor_has_one_of_a_pipeline_without_level(self):
-        whole = DetectorPipeline(self.make().steps)
-        S = whole[:1].fit_transform(self.noise(20))
-        assert type(whole[1:]) is Pipeline
-        assert whole[1:].fit(S).score_samples(S).shape == (20,)
-
-    def test_a_failed_fit_leaves_it_as_it_was(self):
-        both, clips = self.make().fit(self.noise(20)), self.noise(3, 1)
-        scores, training = both.score_samples(clips), both.training_
-        with pytest.raises(ValueError, match="at least 5 clips"):
-            both.fit(np.tile(self.noise(4, 2), 2))
-        np.testing.assert_array_equal(both.score_samples(clips), scores)
-        assert both.training_ is training
-
-    def test_scores_in_another_unit_are_refused(self):
-        both = self.make().set_params(detector=MahalanobisDetector(cv=5))
-        with pytest.raises(ValueError, match=r"unit of PanelDetector.*level=False"):
-            both.fit(self.noise(20))
-
-    def test_a_copy_is_not_fitted_and_learns_the_same(self):
-        clips, new = self.noise(20), self.noise(3, 1)
-        both = self.make().fit(clips)
-        again = clone(both)
-        with pytest.raises(NotFittedError):
-            again.score_samples(new)
-        np.testing.assert_array_equal(
-            again.fit(clips).score_samples(new), both.score_samples(new)
-        )
-        assert both.get_params()["level__detector__cv"] == 5
-
-
 class TestExplaining:
     X = correlated(60, 4)
 
@@ -887,91 +671,7 @@ class TestExplaining:
             detector.explain(self.X)
 
 
-class Remembers(OutlierMixin, BaseEstimator):
-    """Scores 0 what it was fitted to, and -1 all else."""
-
-    def fit(self, X: np.ndarray, y: object = None) -> Remembers:
-        self.known_ = {row.tobytes() for row in X}
-        return self
-
-    def score_samples(self, X: np.ndarray) -> np.ndarray:
-        return np.array([0.0 if row.tobytes() in self.known_ else -1.0 for row in X])
-
-
-class TestGroups:
-    X = np.tile(np.random.default_rng(0).normal(size=(12, 4)), (5, 1))
-    groups = np.tile(np.arange(12), 5)
-
-    def test_no_piece_of_a_held_out_recording_is_fitted_to(self):
-        assert (held_out_scores(Remembers(), self.X, groups=self.groups) == 1).all()
-        names = np.array([f"run {i}" for i in self.groups])
-        assert (held_out_scores(Remembers(), self.X, groups=names) == 1).all()
-        with pytest.warns(NearDuplicatesWarning, match="60 of 60 .* clips 0 and 12"):
-            assert (held_out_scores(Remembers(), self.X) == 0).any()
-
-    def test_fewer_recordings_than_folds_are_held_out_one_by_one(self):
-        few = self.groups % 3
-        scores = held_out_scores(Remembers(), self.X, cv=5, groups=few)
-        assert (scores == 1).all()
-
-    @pytest.mark.parametrize("cv", [2, 5])
-    def test_one_recording_can_hold_nothing_out(self, cv):
-        one = np.zeros(60)
-        with pytest.raises(ValueError, match="all 60 clips come from one recording"):
-            held_out_scores(MahalanobisDetector(), self.X, cv, groups=one)
-        with pytest.raises(ValueError, match="all 60 clips come from one recording"):
-            MahalanobisDetector(cv=cv).fit(self.X, groups=one)
-
-    def test_groups_must_fit_the_clips(self):
-        with pytest.raises(
-            ValueError, match=r"each of the 60 clips, got the shape \(3,\)"
-        ):
-            held_out_scores(MahalanobisDetector(), self.X, groups=[1, 2, 3])
-        with pytest.raises(ValueError, match="groups holds NaN"):
-            held_out_scores(MahalanobisDetector(), self.X, groups=np.full(60, np.nan))
-
-    def test_few_recordings_say_what_they_can_not_promise(self):
-        few = self.groups % 5
-        message = r"5 recordings only: .* 1 in 6 \(17%\), and not 10%, which takes 9"
-        single = MahalanobisDetector(cv=5)
-        for detector in (single, PanelDetector(MahalanobisDetector(), 2, cv=5)):
-            with pytest.warns(FewRecordingsWarning, match=message) as caught:
-                detector.fit(self.X, groups=few)
-            assert len(caught) == 1
-        with pytest.warns(FewRecordingsWarning, match="differ can't be told"):
-            MahalanobisDetector(cv=5, contamination=0.5).fit(self.X, groups=few)
-        MahalanobisDetector(cv=5).fit(self.X, groups=self.groups % 9)
-
-    def test_without_folds_they_play_no_part(self):
-        plain = MahalanobisDetector().fit(self.X)
-        grouped = MahalanobisDetector().fit(self.X, groups=np.zeros(60))
-        assert plain.offset_ == grouped.offset_
-
-    @pytest.mark.parametrize("name", ["level", "mahalanobis"])
-    def test_pipelines_pass_them_on_with_metadata_routing_too(self, name):
-        clips = 0.01 * np.random.default_rng(0).standard_normal((24, 8000))
-        groups = np.arange(24) // 2
-        usual = make_detector(name).fit(clips, groups=groups)
-        with config_context(enable_metadata_routing=True):
-            routed = make_detector(name).fit(clips, groups=groups)
-        np.testing.assert_array_equal(routed.predict(clips), usual.predict(clips))
-
-    @pytest.mark.parametrize(
-        ("name", "how"), [("gmm", "repeated"), ("knn", "overlapping")]
-    )
-    def test_pieces_of_recordings_raise_no_more_alarms_than_promised(self, name, how):
-        n, length = (20, 1.0) if how == "repeated" else (12, 5.0)
-        machine = make_synthetic_machine(n + 100, 0, duration=length, noise_spread_db=1)
-        new = machine.audio[n:, :16000]
-        if how == "repeated":
-            clips = np.tile(machine.audio[:n], (12, 1))
-            groups = np.tile(np.arange(n), 12)
-        else:
-            starts = range(0, 4 * 16000 + 1, 3200)
-            pieces = [machine.audio[:n, start : start + 16000] for start in starts]
-            clips, groups = np.concatenate(pieces), np.tile(np.arange(n), len(starts))
-        with pytest.warns(NearDuplicatesWarning, match=f"count as {n} clips at most"):
-            alone = make_detector(name).fit(clips)
-        together = make_detector(name).fit(clips, groups=groups)
-        assert np.mean(alone.predict(new) == -1) > 0.9
-        assert np.mean(together.predict(new) == -1) <= 0.2
+def test_without_folds_recordings_play_no_part():
+    plain = MahalanobisDetector().fit(NORMAL)
+    grouped = MahalanobisDetector().fit(NORMAL, groups=np.zeros(60))
+    assert plain.offset_ == grouped.offset_

@@ -4,10 +4,9 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from common import pairs_won
+from common import lowest_share, pairs_won
 from scipy.stats import (
     brunnermunzel,
-    gamma,
     hypergeom,
     kstest,
     mannwhitneyu,
@@ -15,32 +14,16 @@ from scipy.stats import (
     rankdata,
 )
 
-from esa4_helpers import (
-    GMMDetector,
-    KNNDetector,
-    TwoSidedDetector,
-    auc,
-    evaluation,
-    held_out_scores,
-    permutation_p_value,
-)
+from esa4_helpers import auc, evaluation, permutation_p_value
 from esa4_helpers.evaluation import (
     alarm_report,
     auc_interval,
-    conformal_threshold,
-    gamma_threshold,
     partial_auc,
-    score_in_folds,
     score_report,
 )
 
 LABELS = np.array([0, 0, 0, 0, 0, 1, 1, 1, 1, 1])
 RNG = np.random.default_rng(0)
-
-
-def lowest_share(expected: float, n_draws: int) -> float:
-    """What a simulated share stays above, but for one time in 30 000."""
-    return expected - 4 * np.sqrt(expected * (1 - expected) / n_draws)
 
 
 class TestAuc:
@@ -378,123 +361,6 @@ class TestScoreReport:
         assert {type(value) for value in report.values()} == {float}
 
 
-class TestGammaThreshold:
-    @pytest.mark.parametrize("shape", [1.0, 4.0, 100.0])
-    @pytest.mark.parametrize("quantile", [0.5, 0.9, 0.99])
-    def test_finds_the_quantile_of_a_true_gamma(self, shape, quantile):
-        scores = gamma.rvs(shape, loc=-50, scale=3, size=200_000, random_state=RNG)
-        threshold = gamma_threshold(scores, quantile)
-        found = gamma.cdf(threshold, shape, loc=-50, scale=3)
-        assert found == pytest.approx(quantile, abs=0.01)
-
-    def test_finds_the_quantile_of_normal_and_of_mirrored_scores(self):
-        normal = RNG.normal(size=200_000)
-        assert gamma_threshold(normal) == pytest.approx(norm.ppf(0.9), abs=0.02)
-        mirrored = -gamma.rvs(4, size=200_000, random_state=RNG)
-        expected = -gamma.ppf(0.1, 4)
-        assert gamma_threshold(mirrored) == pytest.approx(expected, abs=0.02)
-
-    @pytest.mark.parametrize("shift", [-1e6, 0.0, 1e6])
-    @pytest.mark.parametrize("stretch", [1e-3, 1.0, 1e6])
-    def test_moves_with_the_scores(self, shift, stretch):
-        scores = RNG.gamma(2.0, size=30)
-        expected = shift + stretch * gamma_threshold(scores)
-        moved = gamma_threshold(shift + stretch * scores)
-        assert moved == pytest.approx(expected, rel=1e-9, abs=1e-6 * stretch)
-
-    def test_three_clips_will_do_and_a_higher_quantile_is_higher(self):
-        thresholds = [gamma_threshold([1, 2, 4], q) for q in (0.1, 0.5, 0.9, 0.999)]
-        assert np.all(np.diff(thresholds) > 0)
-        assert isinstance(thresholds[0], float)
-
-    @pytest.mark.parametrize(
-        ("scores", "quantile", "message"),
-        [
-            ([1, 2], 0.9, "at least 3 scores to have a skewness, got 2"),
-            ([], 0.9, "at least 3 scores"),
-            ([2, 2, 2, 2], 0.9, "training_scores are all the same, 2.0"),
-            ([1, 2, np.nan], 0.9, "training_scores must be finite, got nan for clip 2"),
-            ([[1, 2, 3]], 0.9, "training_scores must have one entry a clip"),
-            ([1e308, 1.2e308, 1.7e308], 0.9, "too large or too much alike"),
-            ([1, 2, 3], 1.0, "quantile must be above 0 and below 1, got 1.0"),
-            ([1, 2, 3], 0.0, "quantile must be above 0"),
-        ],
-    )
-    def test_bad_input_is_named(self, scores, quantile, message):
-        with pytest.raises(ValueError, match=message):
-            gamma_threshold(scores, quantile)
-
-
-class TestConformalThreshold:
-    @pytest.mark.parametrize(
-        ("n_clips", "rate"),
-        [(1, 0.5), (3, 0.3), (9, 0.1), (10, 0.1), (30, 0.1), (19, 0.05)],
-    )
-    @pytest.mark.parametrize("draw", [RNG.normal, RNG.standard_cauchy])
-    def test_new_normal_clips_raise_alarms_at_the_rate(self, n_clips, rate, draw):
-        n_draws = 4000
-        alarms = np.mean(
-            [
-                draw() > conformal_threshold(draw(size=n_clips), rate)
-                for _ in range(n_draws)
-            ]
-        )
-        # With no ties the chance is known: a new clip may take any of n + 1 places.
-        chance = np.floor((n_clips + 1) * rate + 1e-9) / (n_clips + 1)
-        assert chance <= rate + 1e-9
-        assert alarms == pytest.approx(
-            chance, abs=4 * np.sqrt(chance * (1 - chance) / n_draws)
-        )
-
-    def test_ties_raise_no_more_alarms(self):
-        alarms = np.mean(
-            [
-                RNG.integers(4) > conformal_threshold(RNG.integers(4, size=9), 0.1)
-                for _ in range(4000)
-            ]
-        )
-        assert 1 - alarms >= lowest_share(0.9, 4000)
-
-    @pytest.mark.parametrize(
-        ("n_clips", "rate", "expected"),
-        [
-            (9, 0.1, 9),
-            (9, 1 - 0.9, 9),
-            (9, 0.3, 7),
-            (9, 0.7, 3),
-            (19, 0.05, 19),
-            (99, 0.01, 99),
-            (20, 0.1, 19),
-            (999, 0.001, 999),
-            (9, np.nextafter(1, 0), 1),
-        ],
-    )
-    def test_is_the_right_one_in_spite_of_rounding(self, n_clips, rate, expected):
-        scores = RNG.permutation(n_clips) + 1
-        assert conformal_threshold(scores, rate) == expected
-
-    @pytest.mark.parametrize(
-        ("rate", "needed"),
-        [(0.1, 9), (1 - 0.9, 9), (0.05, 19), (0.01, 99), (0.3, 3), (1 / 3, 2)],
-    )
-    def test_is_infinite_with_one_clip_too_few(self, rate, needed):
-        assert conformal_threshold(np.arange(needed), rate) == needed - 1
-        assert conformal_threshold(np.arange(needed - 1), rate) == np.inf
-
-    @pytest.mark.parametrize(
-        ("scores", "rate", "message"),
-        [
-            ([], 0.5, "calibration_scores must hold at least 1 score"),
-            ([1, np.inf], 0.5, "calibration_scores must be finite, got inf for clip 1"),
-            ([1, 2], 0.0, "false_alarm_rate must be above 0 and below 1"),
-            ([1, 2], 1, "false_alarm_rate must be above 0 and below 1"),
-        ],
-    )
-    def test_bad_input_is_named(self, scores, rate, message):
-        with pytest.raises(ValueError, match=message):
-            conformal_threshold(scores, rate)
-
-
 class TestAlarmReport:
     def test_counts_as_by_hand(self):
         #         normal           abnormal
@@ -574,80 +440,3 @@ def test_bad_input_is_named(function, labels, scores, message):
 def test_what_only_looks_like_numbers_is_refused(labels, scores, error, message):
     with pytest.raises(error, match=message):
         auc(labels, scores)
-
-
-class TestScoreInFolds:
-    NORMAL = np.random.default_rng(3).normal(size=(10, 2))
-    ABNORMAL = np.random.default_rng(4).normal(3, 1, size=(5, 2))
-
-    def test_normal_clips_come_first_with_their_held_out_scores(self):
-        is_anomaly, scores = score_in_folds(GMMDetector(1), self.NORMAL, self.ABNORMAL)
-        assert is_anomaly.tolist() == [False] * 10 + [True] * 5
-        assert scores[:10] == pytest.approx(
-            held_out_scores(GMMDetector(1), self.NORMAL)
-        )
-
-    def test_abnormal_clips_get_the_mean_of_all_copies(self):
-        # Fitted to all but one of 0, 2 and 10: the distances of 100 from each median.
-        normal, abnormal = np.array([[0.0], [2.0], [10.0]]), np.array([[100.0]])
-        copies = [TwoSidedDetector().fit(np.delete(normal, i, 0)) for i in range(3)]
-        expected = np.mean([-copy.score_samples(abnormal)[0] for copy in copies])
-        _, scores = score_in_folds(TwoSidedDetector(), normal, abnormal, cv=3)
-        assert scores[3] == pytest.approx(expected)
-
-    def test_clips_that_are_no_different_are_ranked_by_chance(self):
-        rng, aucs = np.random.default_rng(0), []
-        for _ in range(50):
-            clips = rng.normal(size=(15, 3))
-            aucs.append(auc(*score_in_folds(GMMDetector(1), clips[:10], clips[10:])))
-        # A detector that knew its normal clips would have a mean AUC of about 0.7.
-        assert abs(np.mean(aucs) - 0.5) < 4 * np.std(aucs) / np.sqrt(50)
-
-    @pytest.mark.parametrize(
-        ("abnormal", "cv", "message"),
-        [
-            (ABNORMAL, 1, "cv must be"),
-            (ABNORMAL, 11, "cv must be at most the number of normal clips, 10, got 11"),
-            (ABNORMAL[:0], 5, "abnormal must hold at least one clip"),
-        ],
-    )
-    def test_bad_input_is_named(self, abnormal, cv, message):
-        with pytest.raises(ValueError, match=message):
-            score_in_folds(GMMDetector(1), self.NORMAL, abnormal, cv)
-
-
-class TestConformalThresholdOfRecordings:
-    def test_clips_that_are_recordings_of_their_own_change_nothing(self):
-        scores = np.random.default_rng(0).normal(size=50)
-        for rate in (0.02, 0.1, 0.5, 0.95):
-            assert conformal_threshold(scores, rate, np.arange(50)) == (
-                conformal_threshold(scores, rate)
-            )
-
-    @pytest.mark.parametrize("n_clips", [(20,) * 9, (1, 1, 1, 2, 2, 3, 50, 50, 90)])
-    def test_keeps_its_promise_for_new_recordings(self, n_clips):
-        rng = np.random.default_rng(0)
-        groups = np.repeat(np.arange(9), n_clips)
-        with_groups, without = [], []
-        for _ in range(400):
-            scores = rng.normal(size=9)[groups] + 0.2 * rng.normal(size=len(groups))
-            new = rng.normal() + 0.2 * rng.normal(size=100)
-            with_groups.append(np.mean(new > conformal_threshold(scores, 0.1, groups)))
-            without.append(np.mean(new > conformal_threshold(scores, 0.1)))
-        assert np.mean(with_groups) < 0.115
-        assert np.mean(without) > 0.13
-
-    def test_too_few_recordings_can_not_keep_the_rate(self):
-        scores = np.arange(100.0)
-        assert conformal_threshold(scores, 0.1, np.arange(100) % 5) == np.inf
-        assert conformal_threshold(scores, 0.1, np.arange(100) % 9) < np.inf
-
-
-def test_score_in_folds_keeps_recordings_together():
-    normal = np.tile(np.random.default_rng(0).normal(size=(10, 2)), (3, 1))
-    abnormal = np.full((5, 2), 9.0)
-    apart = score_in_folds(KNNDetector(1), normal, abnormal)[1]
-    groups = np.tile(np.arange(10), 3)
-    together = score_in_folds(KNNDetector(1), normal, abnormal, groups=groups)[1]
-    assert together[:30].min() > apart[:30].min()
-    assert len(together) == 35

@@ -21,6 +21,7 @@ from esa4_helpers import (
     auc,
     change_mask,
     conformal_threshold,
+    gamma_threshold,
     level,
     log_mel_spectrogram,
     map_auc,
@@ -31,15 +32,15 @@ from esa4_helpers import (
     pool_over_time,
     sensor_fault,
 )
-from esa4_helpers.detectors import DetectorPipeline, OutlierDetector, PanelDetector
+from esa4_helpers.detectors import OutlierDetector, PanelDetector
 from esa4_helpers.evaluation import (
     alarm_report,
     auc_interval,
-    gamma_threshold,
     partial_auc,
     score_report,
 )
 from esa4_helpers.features import Level
+from esa4_helpers.pipelines import DetectorPipeline
 
 SR, HOP = 16000, 512
 SEEDS = st.integers(0, 2**32 - 1)

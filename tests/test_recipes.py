@@ -14,7 +14,7 @@ from esa4_helpers import (
     make_detector,
     score_in_folds,
 )
-from esa4_helpers.detectors import DetectorPipeline
+from esa4_helpers.pipelines import DetectorPipeline
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 

@@ -41,7 +41,8 @@ from esa4_helpers import (
     make_detector,
     save_detector,
 )
-from esa4_helpers.detectors import DetectorPipeline, PanelDetector
+from esa4_helpers.detectors import PanelDetector
+from esa4_helpers.pipelines import DetectorPipeline
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 
@@ -489,10 +490,10 @@ class TestLoading:
     def test_a_format_of_the_future_is_refused(self, files, tmp_path):
         versions = {"esa4-helpers": "9.1"}
         file = with_record(
-            files["level"], tmp_path / "pump", format=2, versions=versions
+            files["level"], tmp_path / "pump", format=3, versions=versions
         )
         with pytest.raises(
-            ValueError, match=r"esa4-helpers 9\.1 .*format 2.*up to .*1"
+            ValueError, match=r"esa4-helpers 9\.1 .*format 3.*up to .*2"
         ):
             load_detector(file)
 
@@ -561,6 +562,16 @@ class TestOldFiles:
         file = save_detector(detector, tmp_path / "again")
         with pytest.warns(OldDetectorWarning):
             load_detector(file)
+
+    def test_of_format_1_it_tells_its_training_too(self, files, tmp_path):
+        file = tampered(
+            with_record(files["mahalanobis"], tmp_path / "1", format=1),
+            tmp_path / "old",
+            replaced("esa4_helpers.pipelines", "esa4_helpers.detectors"),
+        )
+        old, new = load_detector(file), load_detector(files["mahalanobis"])
+        assert digests(old) == digests(new)
+        assert old.training_.as_dict() == new.training_.as_dict()
 
     def test_fitted_again_it_is_new(self, tmp_path):
         with pytest.warns(OldDetectorWarning):
@@ -807,6 +818,12 @@ class TestMaliciousFiles:
                 "__module__": "os",
                 "__loader__": "TypeNode",
             },
+            # An old name, which a file may ask for to make a detector and for nothing else.
+            lambda trap: {
+                "__class__": "PipelineWithLevel",
+                "__module__": "esa4_helpers.detectors",
+                "__loader__": "TypeNode",
+            },
             lambda trap: {
                 "__class__": "import_keras",
                 "__module__": "esa4_helpers.networks",
@@ -830,6 +847,7 @@ class TestMaliciousFiles:
         [
             ("TwoSidedDetector", "import_module"),
             ("esa4_helpers.detectors", "os"),
+            ("esa4_helpers.pipelines", "os"),
             ("esa4_helpers.detectors", "esa4_helpers.storage"),
         ],
     )

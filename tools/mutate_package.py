@@ -41,7 +41,12 @@ JOBS = 2
 LEFT_OUT = ("exercises/*", "_relations.py", "__init__.py", "__main__.py")
 # Tests have the name of their module; these modules have none of that name.
 TESTS = {
-    "_checks.py": ("tests/test_features.py", "tests/test_evaluation.py"),
+    "_checks.py": (
+        "tests/test_features.py",
+        "tests/test_evaluation.py",
+        "tests/test_thresholds.py",
+        "tests/test_scoring.py",
+    ),
     "_clip_files.py": ("tests/test_datasets.py",),
     "_files.py": ("tests/test_datasets.py", "tests/test_storage.py"),
     "cli/_alarm_clips.py": ("tests/cli/test_watch.py",),

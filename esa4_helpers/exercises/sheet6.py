@@ -13,11 +13,11 @@ import numpy as np
 import soundfile
 
 from ..datasets import make_synthetic_dataset
-from ..detectors import anomaly_score
 from ..evaluation import auc_interval
 from ..features import level
 from ..machines import make_synthetic_machine
 from ..recipes import make_detector
+from ..scoring import anomaly_score
 from . import Wrong, as_numbers, call, compare, question
 from ._choices import choose, own_answer
 

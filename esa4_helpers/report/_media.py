@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from ..detectors import anomaly_score
 from ..explanation import anomaly_map, has_anomaly_map
 from ..features import log_mel_spectrogram
 from ..recordings import Recordings
+from ..scoring import anomaly_score
 from ..widgets._shared import (
     MAP_PERCENTILE,
     SOUND_SR,
