@@ -302,16 +302,18 @@ class ShrunkWhitening(TransformerMixin, BaseEstimator):
             If ``X`` has another shape, holds NaN or infinity, or if all samples
             are the same.
         """
-        X = _check_features(self, X, ensure_min_samples=2)
+        fitted = clone(self)
+        X = _check_features(fitted, X, ensure_min_samples=2)
         _check_that_they_differ(X)
-        self.scaler_ = StandardScaler().fit(X)
-        varies = _is_more_than_rounding(self.scaler_.scale_, X)
-        self.scaler_.scale_ = np.where(varies, self.scaler_.scale_, 1.0)
-        Z = self.scaler_.transform(X)
+        fitted.scaler_ = StandardScaler().fit(X)
+        varies = _is_more_than_rounding(fitted.scaler_.scale_, X)
+        fitted.scaler_.scale_ = np.where(varies, fitted.scaler_.scale_, 1.0)
+        Z = fitted.scaler_.transform(X)
         estimate = LedoitWolf(store_precision=False, assume_centered=True).fit(Z)
-        self.shrinkage_ = float(estimate.shrinkage_)
+        fitted.shrinkage_ = float(estimate.shrinkage_)
         covariance = estimate.covariance_ + _LEAST_VARIANCE * np.eye(Z.shape[1])
-        self.whitener_ = np.linalg.inv(np.linalg.cholesky(covariance)).T
+        fitted.whitener_ = np.linalg.inv(np.linalg.cholesky(covariance)).T
+        _take_over(self, fitted)
         return self
 
     def transform(self, X: ArrayLike) -> np.ndarray:

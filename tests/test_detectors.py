@@ -429,6 +429,15 @@ class TestShrunkWhitening:
             whitening.transform(X[:, :3])
         assert whitening.transform(X).shape == (20, 4)
 
+    def test_a_failed_fit_leaves_it_as_it_was(self):
+        X = correlated(20, 4)
+        whitening = ShrunkWhitening().fit(X)
+        white = whitening.transform(X)
+        for others in (np.ones((8, 4)), np.ones((8, 3)), [["a"], ["b"]]):
+            with pytest.raises((ValueError, TypeError)):
+                whitening.fit(others)
+            np.testing.assert_array_equal(whitening.transform(X), white)
+
     def test_two_samples_are_enough(self):
         white = ShrunkWhitening().fit_transform(correlated(2, 100))
         assert np.isfinite(white).all()
