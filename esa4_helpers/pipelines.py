@@ -222,12 +222,18 @@ class PipelineWithLevel(OutlierDetector, DetectorPipeline):
 
     def _fit_steps(self, X: ArrayLike, groups: np.ndarray | None) -> None:
         """Fit the detector of the level, too, and compare."""
-        if not self[-1]._scores_as_a_panel():
-            raise ValueError(
-                "scores can be compared with that of the level only if they are in the "
-                f"unit of PanelDetector, unlike those of {self[-1]!r}: make the detector "
-                "with level=False"
+        if not isinstance(self.level, DetectorPipeline):
+            raise TypeError(
+                "level must be a DetectorPipeline of Level and a PanelDetector, got "
+                f"{self.level!r}: to hear no level, make a DetectorPipeline instead"
             )
+        for judge in (self[-1], self.level[-1]):
+            if not judge._scores_as_a_panel():
+                raise ValueError(
+                    "scores can be compared with that of the level only if both are in "
+                    f"the unit of PanelDetector, unlike those of {judge!r}: make the "
+                    "detector with level=False"
+                )
         super()._fit_steps(X, groups)
         self.level_ = clone(self.level)._fit_quietly(X, groups)
         both = [part[-1].normal_scores_ for part in (self, self.level_)]

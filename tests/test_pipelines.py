@@ -5,7 +5,7 @@ import pytest
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 
 from esa4_helpers import (
     LogMelSpectrogram,
@@ -92,6 +92,19 @@ class TestPipelineWithLevel:
     def test_scores_in_another_unit_are_refused(self):
         both = self.make().set_params(detector=MahalanobisDetector(cv=5))
         with pytest.raises(ValueError, match=r"unit of PanelDetector.*level=False"):
+            both.fit(self.noise(20))
+
+    @pytest.mark.parametrize(
+        "level", [None, MahalanobisDetector(), make_pipeline(Level())]
+    )
+    def test_what_is_no_detector_of_the_level_is_refused(self, level):
+        message = "level must be a DetectorPipeline .* got .*: to hear no level, make"
+        with pytest.raises(TypeError, match=message):
+            self.make().set_params(level=level).fit(self.noise(20))
+
+    def test_a_level_in_another_unit_is_refused(self):
+        both = self.make().set_params(level__detector=MahalanobisDetector(cv=5))
+        with pytest.raises(ValueError, match=r"unit of PanelDetector.*Mahalanobis"):
             both.fit(self.noise(20))
 
     def test_a_copy_is_not_fitted_and_learns_the_same(self):
