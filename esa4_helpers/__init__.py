@@ -10,7 +10,6 @@ from .alarms import (
     Verdict,
     judge_clips,
     judge_recordings,
-    own_threshold,
 )
 from .autoencoder import AutoencoderDetector
 from .datasets import Dataset, load_dataset, make_synthetic_dataset
@@ -70,7 +69,12 @@ from .sensor import sensor_fault
 from .storage import OldDetectorWarning, load_detector, save_detector
 from .streaming import StreamEvent, StreamScorer
 from .synthesis import insert_fault
-from .thresholds import FewRecordingsWarning, conformal_threshold, gamma_threshold
+from .thresholds import (
+    FewRecordingsWarning,
+    conformal_threshold,
+    gamma_threshold,
+    own_threshold,
+)
 from .training import Training
 from .widgets import (
     ClipGallery,

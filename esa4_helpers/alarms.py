@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.pipeline import Pipeline
 
 from ._checks import LARGEST_SAMPLE, check_clip_length, check_number, check_sound
 from .features import level
 from .recordings import Recordings
 from .scoring import anomaly_score
 from .sensor import edge_of_band, sensor_fault
+from .thresholds import own_threshold
 from .training import Training, band_levels, unevenness
 
 # As a share of the range: edges that differ by less are the same.
@@ -130,42 +130,6 @@ def judge_clips(
         Verdict(float(score), fault is None and bool(score > threshold), fault)
         for score, fault in zip(scores, faults, strict=True)
     ]
-
-
-def own_threshold(detector: Any) -> float:
-    """Look up the anomaly score above which ``predict`` calls a clip abnormal.
-
-    Parameters
-    ----------
-    detector : fitted estimator
-        From `make_detector` or `load_detector`, or any other with ``offset_``.
-
-    Returns
-    -------
-    float
-        Higher for more anomalous, as from `anomaly_score`.
-
-    Raises
-    ------
-    ValueError
-        If the detector has no threshold of its own.
-
-    Examples
-    --------
-    >>> from esa4_helpers import make_detector
-    >>> normal = 0.01 * np.random.default_rng(0).standard_normal((20, 16000))
-    >>> detector = make_detector("knn").fit(normal)
-    >>> own_threshold(detector) == -detector.offset_
-    True
-    """
-    last = detector[-1] if isinstance(detector, Pipeline) else detector
-    for judge in (detector, last):
-        if hasattr(judge, "offset_"):
-            return -float(judge.offset_)
-    raise ValueError(
-        "the detector has no threshold of its own: give threshold=, for instance from "
-        "conformal_threshold"
-    )
 
 
 def _change(

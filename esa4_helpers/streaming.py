@@ -12,7 +12,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from ._checks import LARGEST_SAMPLE, check_count, check_number, check_sample_rate
-from .alarms import judge_clips, own_threshold
+from .alarms import judge_clips
+from .thresholds import own_threshold
 
 # Time stamps of recorders waver by less, and the blocks that they lose are mostly longer.
 _JITTER_SECONDS = 0.004

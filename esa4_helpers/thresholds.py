@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import warnings
 from math import ceil, inf, isfinite
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import pearson3, skew
+from sklearn.pipeline import Pipeline
 
 from ._checks import check_groups, check_scores, check_share
 
@@ -186,6 +188,42 @@ def conformal_threshold(
     groups = check_groups(groups, len(calibration_scores))
     threshold = _conformal(calibration_scores, rate, groups)
     return inf if threshold is None else threshold
+
+
+def own_threshold(detector: Any) -> float:
+    """Look up the anomaly score above which ``predict`` calls a clip abnormal.
+
+    Parameters
+    ----------
+    detector : fitted estimator
+        From `make_detector` or `load_detector`, or any other with ``offset_``.
+
+    Returns
+    -------
+    float
+        Higher for more anomalous, as from `anomaly_score`.
+
+    Raises
+    ------
+    ValueError
+        If the detector has no threshold of its own.
+
+    Examples
+    --------
+    >>> from esa4_helpers import make_detector
+    >>> normal = 0.01 * np.random.default_rng(0).standard_normal((20, 16000))
+    >>> detector = make_detector("knn").fit(normal)
+    >>> own_threshold(detector) == -detector.offset_
+    True
+    """
+    last = detector[-1] if isinstance(detector, Pipeline) else detector
+    for judge in (detector, last):
+        if hasattr(judge, "offset_"):
+            return -float(judge.offset_)
+    raise ValueError(
+        "the detector has no threshold of its own: give threshold=, for instance from "
+        "conformal_threshold"
+    )
 
 
 def _conformal(

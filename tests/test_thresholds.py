@@ -4,12 +4,16 @@ import numpy as np
 import pytest
 from common import lowest_share
 from scipy.stats import gamma, norm
+from sklearn.neighbors import KernelDensity
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from esa4_helpers import (
     FewRecordingsWarning,
     MahalanobisDetector,
     conformal_threshold,
     gamma_threshold,
+    own_threshold,
 )
 from esa4_helpers.detectors import PanelDetector
 
@@ -172,3 +176,13 @@ def test_few_recordings_say_what_they_can_not_promise():
     with pytest.warns(FewRecordingsWarning, match="differ can't be told"):
         MahalanobisDetector(cv=5, contamination=0.5).fit(X, groups=groups % 5)
     MahalanobisDetector(cv=5).fit(X, groups=groups % 9)
+
+
+def test_own_threshold_is_that_of_a_detector_or_of_the_last_step():
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    detector = MahalanobisDetector().fit(X)
+    assert own_threshold(detector) == -detector.offset_
+    plain = make_pipeline(StandardScaler(), MahalanobisDetector()).fit(X)
+    assert own_threshold(plain) == -plain[-1].offset_
+    with pytest.raises(ValueError, match=r"no threshold of its own: give threshold="):
+        own_threshold(KernelDensity().fit(X))

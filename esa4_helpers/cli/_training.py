@@ -19,14 +19,13 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from .._clip_files import shown
-from ..alarms import own_threshold
 from ..health import check_recordings
 from ..recipes import make_detector
 from ..recordings import Recordings, find_recordings, read_recordings
 from ..scoring import anomaly_score
 from ..sensor import sensor_fault
 from ..storage import save_detector
-from ..thresholds import FewRecordingsWarning, _least_recordings
+from ..thresholds import FewRecordingsWarning, _least_recordings, own_threshold
 from ..training import Training, _hash_of
 from . import _shared
 from .check import told

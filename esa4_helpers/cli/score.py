@@ -15,7 +15,7 @@ import click
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from ..alarms import Judged, judge_clips, own_threshold
+from ..alarms import Judged, judge_clips
 from ..recordings import (
     _check_cut,
     _Clip,
@@ -27,6 +27,7 @@ from ..recordings import (
 )
 from ..report._promise import Tally, in_words
 from ..sensor import SENSOR_FAULTS
+from ..thresholds import own_threshold
 from ..training import Training
 from . import _shared
 

@@ -18,7 +18,6 @@ from typing import Any, BinaryIO
 
 import click
 
-from ..alarms import own_threshold
 from ..recordings import _Recent
 from ..report._promise import in_words, promise_of_stream
 from ..sensor import hidden_fault
@@ -34,6 +33,7 @@ from ..sources import (
     open_stream,
 )
 from ..streaming import StreamEvent, StreamScorer
+from ..thresholds import own_threshold
 from . import _shared
 from ._alarm_clips import AlarmClips, clip_name
 

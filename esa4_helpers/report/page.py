@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from .._checks import check_count
-from ..alarms import Judged, judge_recordings, own_threshold
+from ..alarms import Judged, judge_recordings
 from ..health import check_recordings
 from ..recordings import Recordings
 from ..sensor import SENSOR_FAULTS
+from ..thresholds import own_threshold
 from ..training import Training, _versions
 from ..widgets._shared import render
 from ._contents import (

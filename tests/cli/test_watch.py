@@ -20,9 +20,10 @@ import pytest
 import soundfile
 
 from esa4_helpers import StreamScorer, make_detector, read_recordings, save_detector
-from esa4_helpers.alarms import judge_clips, own_threshold
+from esa4_helpers.alarms import judge_clips
 from esa4_helpers.cli._alarm_clips import AlarmClips
 from esa4_helpers.sources import Block, Source, SourceError
+from esa4_helpers.thresholds import own_threshold
 
 from .conftest import BAD, CLIPPED, GOOD
 
