@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, OutlierMixin
@@ -19,6 +21,7 @@ from esa4_helpers import (
     auc,
     conformal_threshold,
     held_out_scores,
+    make_detector,
     score_in_folds,
 )
 from esa4_helpers.scoring import _split
@@ -152,6 +155,16 @@ class Remembers(OutlierMixin, BaseEstimator):
         return np.array([0.0 if row.tobytes() in self.known_ else -1.0 for row in X])
 
 
+class TakesGroups(Remembers):
+    """Tells, too, which recordings each copy of it was fitted to."""
+
+    told: ClassVar[list[set[int]]] = []
+
+    def fit(self, X: np.ndarray, y: object = None, groups=None) -> TakesGroups:
+        self.told.append(set(groups))
+        return super().fit(X)
+
+
 class TestGroups:
     X = np.tile(np.random.default_rng(0).normal(size=(12, 4)), (5, 1))
     groups = np.tile(np.arange(12), 5)
@@ -162,6 +175,18 @@ class TestGroups:
         assert (held_out_scores(Remembers(), self.X, groups=names) == 1).all()
         with pytest.warns(NearDuplicatesWarning, match="60 of 60 .* clips 0 and 12"):
             assert (held_out_scores(Remembers(), self.X) == 0).any()
+
+    def test_a_detector_that_takes_them_is_told_those_of_the_others(self):
+        held_out_scores(TakesGroups(), self.X, cv=12, groups=self.groups)
+        held_out = [set(range(12)) - told for told in TakesGroups.told]
+        assert sorted(held_out, key=min) == [{i} for i in range(12)]
+
+    def test_a_pipeline_from_audio_tells_once_of_clips_that_overlap(self):
+        sound = 0.01 * np.random.default_rng(0).standard_normal(64000)
+        clips = np.lib.stride_tricks.sliding_window_view(sound, 16000)[::8000]
+        with pytest.warns(NearDuplicatesWarning) as caught:
+            held_out_scores(make_detector("level"), clips)
+        assert len(caught) == 1
 
     def test_fewer_recordings_than_folds_are_held_out_one_by_one(self):
         few = self.groups % 3

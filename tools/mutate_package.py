@@ -53,7 +53,9 @@ TESTS = {
     "cli/_shared.py": ("tests/cli",),
     "cli/_training.py": ("tests/cli/test_fit.py", "tests/cli/test_score.py"),
     "cli/detectors.py": ("tests/cli/test_cli.py",),
+    "pipelines.py": ("tests/test_pipelines.py", "tests/test_training.py"),
     "report/*": ("tests/test_report_parts.py", "tests/test_report.py"),
+    "thresholds.py": ("tests/test_thresholds.py", "tests/test_training.py"),
 }
 
 
