@@ -73,6 +73,25 @@ def test_windows_that_overlap_are_found(steady, overlap):
     np.testing.assert_array_equal(found, [0] * n + [n] * n)
 
 
+@pytest.fixture(scope="module")
+def long() -> np.ndarray:
+    return make_synthetic_machine(4, 0, duration=18.0, snr_db=6.0, random_state=7).audio
+
+
+@pytest.mark.parametrize("overlap", [20, 35, 50, 65, 80, 95])
+@pytest.mark.parametrize("seconds", [0.25, 0.5, 1, 2, 10])
+def test_overlaps_are_found_from_the_promised_length_on(long, seconds, overlap):
+    length = round(seconds * RATE)
+    shared = length * overlap // 100
+    others = long[:, length - shared : 2 * length - shared]
+    found = near_duplicates(np.concatenate([long[:, :length], others]))
+    # However little they share, nothing is joined that does not belong together.
+    np.testing.assert_array_equal(found[:4], range(4))
+    assert all(other in (i, 4 + i) for i, other in enumerate(found[4:]))
+    if shared >= 6400 or overlap == 95 or (seconds, overlap) == (0.5, 65):
+        np.testing.assert_array_equal(found[4:], range(4))
+
+
 def test_windows_that_were_resampled_one_by_one_are_found(steady):
     fine = librosa.resample(steady[0], orig_sr=RATE, target_sr=44100)
     pieces = windows(fine, 8821, 44100)
