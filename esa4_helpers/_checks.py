@@ -18,6 +18,9 @@ from numpy.typing import ArrayLike
 # room for what filters and synthetic noise overshoot.
 LARGEST_SAMPLE = 32.0
 
+# Squares of other numbers than these, summed up, are lost as 0 or infinity.
+_RANGE_OF_SQUARES = 1e-140, 1e140
+
 # Recorders for sound start at 8 kHz; less than this is no rate in Hz.
 LEAST_RATE = 1000
 
@@ -154,6 +157,19 @@ def check_spectrograms(S: ArrayLike, name: str = "S") -> np.ndarray:
         raise ValueError(f"{name} is empty: its shape is {S.shape}")
     check_finite(S, name)
     return S.astype(np.float64)
+
+
+def check_levels(S: ArrayLike, name: str = "S") -> np.ndarray:
+    """Return spectrograms that can be squared: levels in dB, or of any other unit."""
+    S = check_spectrograms(S, name)
+    largest, (least, most) = np.abs(S).max(), _RANGE_OF_SQUARES
+    if largest and not least <= largest <= most:
+        raise ValueError(
+            f"{name} should hold levels, such as -60 to 20 dB, and their largest amount is "
+            f"{largest:g}: the squares of numbers outside {least:g} to {most:g} are lost. "
+            "Give them in dB, as log_mel_spectrogram() does"
+        )
+    return S
 
 
 def check_labels(labels: ArrayLike, name: str, n_clips: int) -> np.ndarray:

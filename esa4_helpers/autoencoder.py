@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from ._checks import check_choice, check_count, check_groups, check_spectrograms
+from ._checks import check_choice, check_count, check_groups, check_levels
 from .detectors import (
     MahalanobisDetector,
     OutlierDetector,
@@ -192,7 +192,7 @@ class AutoencoderDetector(OutlierDetector):
         check_choice(self.score, "score", SCORES)
         if self.cv is not None:
             check_count(self.cv, "cv", at_least=2)
-        S = check_spectrograms(S)
+        S = check_levels(S)
         if self.network_cv is not None:
             least = 2 * check_count(self.network_cv, "network_cv", at_least=2)
             if 2 <= len(S) < least:
@@ -407,7 +407,7 @@ class AutoencoderDetector(OutlierDetector):
 
     def _check(self, S: ArrayLike) -> np.ndarray:
         check_is_fitted(self, "model_")
-        S = check_spectrograms(S)
+        S = check_levels(S)
         if S.shape[1:] != self.shape_:
             raise ValueError(
                 f"the detector was fitted to spectrograms of the shape {self.shape_} "

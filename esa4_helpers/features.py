@@ -22,9 +22,9 @@ from ._checks import (
     check_clip_length,
     check_clips,
     check_count,
+    check_levels,
     check_number,
     check_sample_rate,
-    check_spectrograms,
     check_training_clips,
 )
 
@@ -321,7 +321,7 @@ def pool_over_time(
     array([[3. , 2.5]])
     """
     _check_pooling(statistic, decay)
-    return _pool(check_spectrograms(S), statistic, decay)
+    return _pool(check_levels(S), statistic, decay)
 
 
 def _pool(S: np.ndarray, statistic: str, decay: float) -> np.ndarray:
@@ -509,7 +509,7 @@ class PoolOverTime(TransformerMixin, BaseEstimator):
             If ``S`` does not hold floats or ``decay`` is no number.
         """
         self._check_parameters()
-        check_spectrograms(S)
+        check_levels(S)
         return self
 
     def transform(self, S: ArrayLike) -> np.ndarray:
@@ -534,7 +534,7 @@ class PoolOverTime(TransformerMixin, BaseEstimator):
             If ``S`` does not hold floats or ``decay`` is no number.
         """
         self._check_parameters()
-        return self._transform(check_spectrograms(S))
+        return self._transform(check_levels(S))
 
     def spread_back(
         self, shares: np.ndarray, usual: np.ndarray, S: np.ndarray

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._checks import check_count, check_number, check_spectrograms
+from ._checks import check_count, check_levels, check_number
 
 if TYPE_CHECKING:
     import keras
@@ -270,7 +270,7 @@ def reconstruct(model: keras.Model, S: ArrayLike) -> np.ndarray:
     >>> reconstruct(model, np.zeros((3, 8, 20))).shape
     (3, 8, 20)
     """
-    return _reconstruct(model, check_spectrograms(S))
+    return _reconstruct(model, check_levels(S))
 
 
 def _reconstruct(model: keras.Model, S: np.ndarray) -> np.ndarray:
@@ -344,7 +344,7 @@ def reconstruction_error(model: keras.Model, S: ArrayLike) -> np.ndarray:
     >>> reconstruction_error(model, np.zeros((3, 8, 8))).shape
     (3, 8, 8)
     """
-    S = check_spectrograms(S)
+    S = check_levels(S)
     return (S - _reconstruct(model, S)) ** 2
 
 

@@ -21,7 +21,7 @@ from esa4_helpers import (
     pool_over_time,
     reconstruct,
 )
-from esa4_helpers._checks import check_spectrograms
+from esa4_helpers._checks import check_levels
 from esa4_helpers.features import BAND_PROFILE
 
 RNG = np.random.default_rng(0)
@@ -382,10 +382,10 @@ def test_clips_are_checked_once_where_they_come_in(trained, score, monkeypatch):
 
     def count(S, name="S"):
         counted.append(name)
-        return check_spectrograms(S, name)
+        return check_levels(S, name)
 
     for module in (features, networks, autoencoder):
-        monkeypatch.setattr(module, "check_spectrograms", count)
+        monkeypatch.setattr(module, "check_levels", count)
     monkeypatch.setattr(trained, "score", score)
     for ask in (trained.score_samples, trained.error_map, trained.anomaly_map):
         counted.clear()

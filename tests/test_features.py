@@ -210,6 +210,22 @@ class TestLogMelSpectrogram:
             log_mel_spectrogram([32768 * tone(1000)], SR)
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("gain", [1e-200, 1e-310, 1e-30, 1e-41])
+def test_what_is_too_quiet_for_its_squares_is_silence(kind, gain):
+    clip = (gain * tone(1000)).astype(kind)[np.newaxis]
+    assert (log_mel_spectrogram(clip, SR) == -100).all()
+    np.testing.assert_array_equal(level(clip), [[-100, -100, 0]])
+    assert peak_level(clip) == -100
+
+
+@pytest.mark.parametrize("measure", [level, peak_level])
+@pytest.mark.parametrize("gain", [32768.0, 1e200])
+def test_levels_of_what_is_too_large_are_refused(measure, gain):
+    with pytest.raises(ValueError, match=r"audio should lie in .* divide .* by 32768"):
+        measure([gain * tone(1000)])
+
+
 class TestPeakLevel:
     def test_known_levels(self):
         clips = [[0.0, -1.0], [0.5, 0.1], [1e-9, 0.0]]
@@ -353,11 +369,20 @@ class TestPoolOverTime:
             (np.zeros(30), r"\(n_clips, n_mels, n_frames\)"),
             (np.zeros((4, 6, 0)), "empty"),
             (np.full((2, 6, 30), np.nan), "NaN or infinity in 2 of 2"),
+            (1e-200 * S, r"S should hold levels.* 8\.\d+e-199.* 1e-140 to 1e\+140"),
+            (1e200 * S, r"S should hold levels.* 8\.\d+e\+201"),
         ],
     )
     def test_bad_spectrograms_are_named(self, S, message):
         with pytest.raises(ValueError, match=message):
             pool_over_time(S)
+        with pytest.raises(ValueError, match=message):
+            PoolOverTime().fit(S)
+
+    @pytest.mark.parametrize("unit", [1e-130, 1e130])
+    def test_any_unit_will_do(self, unit):
+        pooled = pool_over_time(unit * self.S, "std") / unit
+        np.testing.assert_allclose(pooled, self.S.std(axis=-1))
 
     def test_unknown_statistic_names_the_known_ones(self):
         with pytest.raises(
