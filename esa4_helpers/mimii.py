@@ -41,10 +41,12 @@ from requests.adapters import HTTPAdapter
 from tqdm import tqdm
 from urllib3.util import Retry
 
+from . import _files
 from ._checks import check_choice, check_count
 from ._files import (
     TIMEOUT,
     LoginPageError,
+    SlowDownloadError,
     given_path,
     reason,
     trouble_with,
@@ -74,6 +76,8 @@ _LARGEST_WASTE = 0.15
 _ZIP_END = 1024
 # In bytes, unpacked: 10 s of 8 channels are 2.5 MB.
 _LARGEST_CLIP = 2**25
+# In bytes; some thousand clips take less than one million.
+_LARGEST_DIRECTORY = 2**25
 # In s. A server that asks for more patience than this is given up.
 _LONGEST_WAIT = 120
 # So often may an answer break off, or a clip come damaged, with no other clip between.
@@ -112,7 +116,8 @@ def load_mimii(
       announced on stderr first. Each clip is checked by the archive's CRC-32, and its
       channel kept as FLAC, which loses nothing, in ``ESA4_DATA_HOME`` (by default the
       user's cache folder). What is there is not fetched again, unless it is damaged,
-      which the MD5 inside each FLAC file shows.
+      which the MD5 inside each FLAC file shows. A clip, or the archive's directory,
+      is given up if a part of it takes longer than 10 min, or all of it more than 32 MiB.
 
     Parameters
     ----------
@@ -143,7 +148,7 @@ def load_mimii(
         not whole, there are fewer clips than asked for, or none are left to train on.
     DatasetUnreachableError
         If the clips can't be fetched: there is no connection, it breaks off time and
-        again, or the server refuses or can't send parts of a file.
+        again or is too slow, or the server refuses or can't send parts of a file.
     DatasetError
         If ``ESA4_MIMII`` names no folder or one without the clips, a clip or an archive
         is damaged or of another format, or the folder for downloads can't be used.
@@ -498,16 +503,17 @@ def _fetch(
                     return chosen, clips
                 with _announced(archive, missing, wanted.title, kept.folder) as bar:
                     for what in _joined(archive, missing):
-                        if archive.getinfo(what).file_size > _LARGEST_CLIP:
+                        info = archive.getinfo(what)
+                        size = max(info.file_size, info.compress_size)
+                        if size > _LARGEST_CLIP:
                             raise DatasetError(
-                                f"{url}: {what} would take "
-                                f"{archive.getinfo(what).file_size} bytes, larger than "
+                                f"{url}: {what} would take {size} bytes, larger than "
                                 f"any clip of MIMII.\n{wanted.ways_out}"
                             )
                         clip = wanted.decode(archive.read(what), f"{url}: {what}")
                         kept.keep_clip(what, clip)
                         clips[what] = clip
-                        bar.update(archive.getinfo(what).compress_size)
+                        bar.update(info.compress_size)
             return chosen, clips
         except RangeNotSupported:
             raise DatasetUnreachableError(
@@ -515,7 +521,7 @@ def _fetch(
                 "the whole archive, of up to 11 GB, was not downloaded.\n"
                 f"{wanted.ways_out}"
             ) from None
-        except RemoteZipError as error:
+        except (RemoteZipError, SlowDownloadError) as error:
             io_failed = isinstance(error, RemoteIOError)
             why = reason(error.__context__) if io_failed else error
             # The chain of causes is a hundred lines long and tells a student nothing.
@@ -558,8 +564,42 @@ def _announced(
 # ------------------------------------------------------------ one archive on a server
 
 
+class _InTime:
+    """An answer of which no piece is waited for longer than for a whole download."""
+
+    def __init__(self, answer: urllib3.HTTPResponse) -> None:
+        self._answer = answer
+
+    def read(self, size: int) -> bytes:
+        data, deadline = bytearray(), time.monotonic() + _files.LONGEST_DOWNLOAD
+        while len(data) < size and (piece := self._answer.read1(size - len(data))):
+            data += piece
+            if time.monotonic() > deadline:
+                raise SlowDownloadError(
+                    f"only {len(data)} of {size} bytes came in "
+                    f"{_files.LONGEST_DOWNLOAD / 60:g} min"
+                )
+        return bytes(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._answer, name)
+
+
 class _Ranges(RemoteFetcher):
     """Ask for ranges in the form that all servers with ranges know."""
+
+    def _request(self, kwargs: dict[str, Any]) -> tuple[_InTime, str]:
+        answer, content_range = super()._request(kwargs)
+        return _InTime(answer), content_range
+
+    def fetch(self, data_range: tuple[int, int | None], stream: bool = False) -> Any:
+        first, last = data_range
+        # Clips come as a stream, bit by bit; the directory is read at once.
+        if not stream and last is not None and last - first >= _LARGEST_DIRECTORY:
+            raise RemoteZipError(
+                f"its directory would take {last + 1 - first} bytes, far more than MIMII's"
+            )
+        return super().fetch(data_range, stream)
 
     def get_file_size(self) -> int:
         # Some servers answer neither HEAD nor a range that is counted from the end.

@@ -94,6 +94,7 @@ class Server:
         self.has_ranges = True
         self.paths: list[str] = []
         self.n_bytes = 0
+        self.pause = threading.Event()
         server = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -145,8 +146,16 @@ class Server:
             if fault == "cut":
                 part = part[: len(part) // 2]
                 request.close_connection = True
+            if fault == "drip":
+                self.drip(request, part)
+                return
             self.n_bytes += len(part)
             request.wfile.write(part)
+
+    def drip(self, request: http.server.BaseHTTPRequestHandler, part: bytes) -> None:
+        for i in range(min(len(part), 1000)):
+            self.n_bytes += request.wfile.write(part[i : i + 1])
+            self.pause.wait(0.02)
 
     @staticmethod
     def send_login_page(request: http.server.BaseHTTPRequestHandler) -> None:
@@ -168,6 +177,7 @@ class Server:
             request.close_connection = True
 
     def stop(self) -> None:
+        self.pause.set()
         self.server.shutdown()
         self.server.server_close()
 
@@ -734,6 +744,34 @@ class TestFaults:
         with pytest.raises(DatasetError, match=r"\.wav would take .* larger than any"):
             load()
         assert server.n_bytes < len(ZIP) / 10
+
+    @pytest.mark.parametrize(
+        ("n_before", "message"),
+        [(1, "of 1024 bytes came"), (3, "of 30 bytes came")],
+    )
+    def test_drops_that_never_end_are_given_up(
+        self, server, cache, monkeypatch, n_before, message
+    ):
+        monkeypatch.setattr(_files, "LONGEST_DOWNLOAD", 0.2)
+        server.faults = iter([None] * n_before + ["drip"])
+        with pytest.raises(DatasetUnreachableError, match=message + WAYS_OUT):
+            load()
+        server.pause.set()
+        monkeypatch.setattr(_files, "LONGEST_DOWNLOAD", 60)
+        demand_right_clips(load())
+
+    def test_a_slow_line_is_fine_as_long_as_each_clip_is_in_time(
+        self, server, monkeypatch
+    ):
+        clock = itertools.count(step=50)
+        monkeypatch.setattr(mimii.time, "monotonic", lambda: next(clock))
+        demand_right_clips(load())
+
+    def test_a_directory_larger_than_any_is_not_fetched(self, server, monkeypatch):
+        monkeypatch.setattr(mimii, "_LARGEST_DIRECTORY", 2000)
+        with pytest.raises(DatasetUnreachableError, match="directory would take"):
+            load()
+        assert server.n_bytes < 2000
 
     def test_what_a_killed_process_left_behind_is_swept_away(self, server, cache):
         load(9, 3)
