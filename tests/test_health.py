@@ -221,6 +221,18 @@ def test_files_that_can_not_be_used_are_named_first(tmp_path, healthy):
     assert [f.kind for f in findings[:5]] == ["unusable"] * 4 + ["damaged"]
 
 
+def test_of_those_that_are_too_short_the_damage_is_told(tmp_path, healthy):
+    write(tmp_path, healthy[:9])
+    for name, n_whole in (("all.wav", 0), ("most.wav", RATE // 2)):
+        broken = healthy[0].copy()
+        broken[n_whole:] = np.nan
+        soundfile.write(tmp_path / name, broken, RATE, subtype="FLOAT")
+    unusable = [f for f in check_recordings(tmp_path) if f.kind == "unusable"]
+    assert [f.files for f in unusable] == [("all.wav",), ("most.wav",)]
+    assert "up to 0 s only (NaN" in unusable[0].sentence
+    assert "up to 0.5 s only (NaN" in unusable[1].sentence
+
+
 def test_few_recordings_say_what_they_can_not_promise(tmp_path, healthy):
     few = found(write(tmp_path, healthy[:5]))["few recordings"]
     assert few.number == pytest.approx(1 / 6)

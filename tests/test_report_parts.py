@@ -5,9 +5,13 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import librosa
+import numpy as np
 import pytest
+import soundfile
 
+from esa4_helpers import read_recordings
 from esa4_helpers.alarms import Judged
+from esa4_helpers.report import _media
 from esa4_helpers.report._contents import Group, clock, readings, sensor_groups
 from esa4_helpers.report._figures import Column, axis, mel_axis, time_axis
 
@@ -77,3 +81,59 @@ def test_a_column_says_where_its_clips_are():
             "1 alarm; sensor: silence (1 clip)",
         },
     ]
+
+
+def shown(folder, *amplitudes: float, n_samples: int = 16000):
+    """What is shown of clips of noise that reach so far."""
+    noise = np.random.default_rng(0).uniform(-1, 1, n_samples)
+    for i, amplitude in enumerate(amplitudes):
+        sound = amplitude * noise / np.abs(noise).max()
+        soundfile.write(folder / f"{i}.wav", sound, 16000, subtype="FLOAT")
+    clips = read_recordings(folder, n_samples / 16000)
+    wanted = list(range(len(amplitudes)))
+    return _media.media_of(object(), clips, wanted, np.array(amplitudes))
+
+
+@pytest.mark.parametrize(
+    ("amplitudes", "gain"), [((0.1, 0.01), 19), ((0.001,), 40), ((1.0,), -1)]
+)
+def test_the_loudest_clip_is_played_just_below_full_scale(tmp_path, amplitudes, gain):
+    media = shown(tmp_path, *amplitudes)
+    assert media.gain_db == pytest.approx(gain)
+    assert not media.is_full
+    assert all(c.sound.startswith("data:audio/mpeg") for c in media.clips.values())
+
+
+def test_colours_span_the_levels_of_all_clips_but_the_rarest(tmp_path):
+    low, high = shown(tmp_path, 1.0).db_range
+    assert 5 < high - low < 40
+    both = shown(tmp_path, 1.0, 0.01).db_range
+    assert both[0] == pytest.approx(low - 40, abs=3)
+    assert both[1] == pytest.approx(high, abs=3)
+
+
+@pytest.mark.parametrize(("n_samples", "is_drawn"), [(2000, False), (2048, True)])
+def test_a_clip_shorter_than_a_window_has_no_picture(tmp_path, n_samples, is_drawn):
+    [clip] = shown(tmp_path, 0.5, n_samples=n_samples).clips.values()
+    assert bool(clip.spectrogram) == is_drawn
+    assert clip.sound
+
+
+def test_once_a_page_is_full_no_more_is_put_in(tmp_path, monkeypatch):
+    first = shown(tmp_path, 0.5, 0.5, 0.5).clips[0]
+    n_bytes = len(first.sound) + len(first.spectrogram)
+    monkeypatch.setattr(_media, "MOST_BYTES", n_bytes)
+    media = shown(tmp_path, 0.5, 0.5, 0.5)
+    assert media.is_full
+    assert media.clips[0] == first
+    assert media.clips[1] == media.clips[2] == _media.ClipMedia()
+
+
+def test_a_wide_picture_keeps_what_is_brief_and_strong():
+    wide = np.zeros((2, 1001))
+    wide[0, 777], wide[1, 1000] = 5, 3
+    narrow = _media._narrow(wide)
+    assert narrow.shape == (2, 400)
+    assert narrow.max(axis=1).tolist() == [5, 3]
+    assert narrow.argmax(axis=1).tolist() == [777 * 400 // 1001, 399]
+    np.testing.assert_array_equal(_media._narrow(wide[:, :400]), wide[:, :400])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from esa4_helpers import Dataset, insert_fault, sensor_fault
-from esa4_helpers.sensor import SENSOR_FAULTS
+from esa4_helpers.sensor import SENSOR_FAULTS, edge_of_band
 from esa4_helpers.synthesis import ANOMALY_KINDS
 
 SR = 16000
@@ -97,10 +97,20 @@ def test_little_is_forgiven():
     assert sensor_fault(with_rest(0.001)) is None
 
 
-def test_clicks_that_die_away_in_silence_are_no_dropouts():
+@pytest.mark.parametrize("finest", [0.0, 2.0**-20])
+def test_clicks_that_die_away_in_silence_are_no_dropouts(finest):
     time = np.arange(SR // 4) / SR
     click = 0.2 * np.cos(2 * np.pi * 1000 * time) * np.exp(-100 * time)
-    assert sensor_fault(np.tile(np.round(2**15 * click) / 2**15, 8)) is None
+    clip = np.tile(np.round(2**15 * click) / 2**15, 8)
+    clip[SR // 4 - 10] += finest
+    assert sensor_fault(clip) is None
+
+
+@pytest.mark.parametrize(("drop", "edge"), [(20, 0.4), (19.9, None)])
+def test_a_cliff_is_20_db_high(drop, edge):
+    levels = np.full(100, -60.0)
+    levels[41:] -= drop
+    assert edge_of_band(levels) == edge
 
 
 def test_a_few_cut_peaks_are_forgiven_and_many_are_not():

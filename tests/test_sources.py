@@ -104,6 +104,13 @@ class TestWav:
         whole = as_read(data)
         np.testing.assert_array_equal(found, [*whole[:100], *whole])
 
+    def test_lengths_below_2_gib_are_known_and_count(self):
+        other = b"LIST" + struct.pack("<I", 4) + b"name"
+        for n_bytes, n_more in ((2**31 - 2**17, 0), (2**31 - 2**16, sources._ENDLESS)):
+            pipe = sources._Pipe(BytesIO(other))
+            found = SampleFormat(SR, "S16_LE", 1)
+            assert sources._bytes_to_come(pipe, found, n_bytes, b"") == n_more
+
     def test_the_end_may_come_within_a_sample(self):
         data = with_length(wav(), ENDLESS)
         np.testing.assert_array_equal(heard(data[:-3]), as_read(wav())[:-1])
@@ -113,6 +120,7 @@ class TestWav:
         [
             (b"", "ended before any sound came"),
             (wav(format="FLAC"), r"begins with b'fLaC.*arecord -t wav.*--raw"),
+            (wav()[:8] + b"AVI " + wav()[12:], "begins with b'RIFF.*AVI"),
             (wav()[:20], "ended within its header"),
             (wav()[:40], "ended within its header"),
             (wav(subtype="IMA_ADPCM"), "format 17.*16-bit samples"),
@@ -290,7 +298,7 @@ def card(monkeypatch) -> FakeCard:
 
 @pytest.fixture
 def clock(monkeypatch) -> SimpleNamespace:
-    clock = SimpleNamespace(now=100.0)
+    clock = SimpleNamespace(now=1.0)
     monkeypatch.setattr(sources, "monotonic", lambda: clock.now)
     return clock
 
