@@ -42,7 +42,7 @@ from .detectors import (
 from .explanation import anomaly_map, has_anomaly_map
 from .features import Level, LogMelSpectrogram, PoolOverTime
 from .pipelines import DetectorPipeline, PipelineWithLevel
-from .training import _PACKAGES, Training, _versions
+from .training import _PACKAGES, Training, _versions, check_training
 
 # Raised by one when files change so that an earlier version of the package would read
 # them wrongly or not at all. Files from before there was a record count as 0.
@@ -457,6 +457,7 @@ def _try_out(detector: Pipeline) -> list[float]:
     if has_anomaly_map(detector):
         anomaly_map(detector, probe)
     if hasattr(detector, "training_"):
+        check_training(detector.training_)
         detector.training_.as_dict()
     return scores
 

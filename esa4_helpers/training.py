@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ._checks import check_count, check_number, check_sample_rate
 from .features import level
 from .recordings import Recordings
 from .sensor import edge_of_band
@@ -124,6 +125,48 @@ class Training:
             "history": list(self.history),
             "clip_seconds": self.clip_seconds,
         }
+
+
+def check_training(training: Training) -> None:
+    """Raise an error if what a file tells of a training can't be true.
+
+    Parameters
+    ----------
+    training : Training
+        As it was read.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a number is missing, NaN, infinite or out of its range.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from esa4_helpers import make_detector
+    >>> normal = 0.01 * np.random.default_rng(0).standard_normal((20, 16000))
+    >>> training = make_detector("gmm").fit(normal).training_
+    >>> check_training(replace(training, promised_rate=float("nan")))
+    Traceback (most recent call last):
+    ValueError: promised_rate must be finite, got nan
+    """
+    for name in ("n_samples", "n_clips", "n_recordings"):
+        check_count(getattr(training, name), name, at_least=1)
+    check_sample_rate(training.sr)
+    for name in ("false_alarm_rate", "promised_rate"):
+        if not 0 < check_number(getattr(training, name), name) <= 1:
+            raise ValueError(f"{name} must be a share, got {getattr(training, name)!r}")
+    low, high = (check_number(level, "levels") for level in training.levels)
+    if low > high:
+        raise ValueError(f"levels must rise, got {training.levels}")
+    check_number(training.typical_level, "typical_level")
+    check_number(training.unevenness, "unevenness")
+    if training.edge is not None:
+        check_number(training.edge, "edge")
+    if np.shape(training.spectrum) != (_N_BANDS,):
+        raise ValueError(f"spectrum must have {_N_BANDS} bands")
+    if not np.isfinite(training.spectrum).all():
+        raise ValueError("spectrum holds NaN or infinity")
 
 
 def band_levels(audio: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ import json
 import operator
 import os
 import pickle
+import re
 import stat
 import subprocess
 import sys
@@ -667,6 +668,30 @@ class TestDamagedFiles:
         self.assert_refused(
             tampered(files["interpolation"], tmp_path / "pump.esa4", edit_schema)
         )
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("promised_rate", "NaN"),
+            ("promised_rate", "-5"),
+            ("n_recordings", "-5"),
+            ("typical_level", "NaN"),
+            ("typical_level", "null"),
+            ("levels", "NaN"),
+        ],
+    )
+    def test_what_can_not_be_true_of_a_training_is_refused(
+        self, files, tmp_path, name, value
+    ):
+        def edit(schema: str) -> str:
+            number = rf'("{name}": (?:(?!"content": ").)*"content": )"[^"]*"'
+            edited, n = re.subn(number, rf'\1"{value}"', schema, flags=re.DOTALL)
+            assert n
+            return edited
+
+        file = tampered(files["level"], tmp_path / "pump", edit)
+        with pytest.raises(ValueError, match=f"was not loaded: .*{name}"):
+            load_detector(file)
 
     @pytest.mark.parametrize(
         "edit",

@@ -19,7 +19,7 @@ from esa4_helpers import (
     make_detector,
     read_recordings,
 )
-from esa4_helpers.training import band_levels
+from esa4_helpers.training import band_levels, check_training
 
 SR = 8000
 
@@ -158,3 +158,28 @@ def test_recordings_at_another_rate_are_refused(folder):
     found = read_recordings(folder, 0.5, sr=4000)
     with pytest.raises(ValueError, match="read at 4000 Hz.*made for 8000 Hz"):
         make_detector("level", sr=SR).fit(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("sr", 0.0),
+        ("n_samples", 0),
+        ("n_clips", 1.5),
+        ("n_recordings", None),
+        ("false_alarm_rate", 0.0),
+        ("promised_rate", 1.01),
+        ("levels", (-30.0, -40.0)),
+        ("levels", (-40.0, float("inf"))),
+        ("typical_level", "loud"),
+        ("unevenness", float("nan")),
+        ("edge", float("nan")),
+        ("spectrum", np.zeros(99)),
+        ("spectrum", np.full(100, np.nan)),
+    ],
+)
+def test_what_can_not_be_true_is_named(clips, name, value):
+    training = trained(clips)
+    check_training(training)
+    with pytest.raises((ValueError, TypeError), match=f"^{name} "):
+        check_training(replace(training, **{name: value}))
