@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -245,14 +246,9 @@ def test_the_site_is_built_from_what_a_passing_chapter_has_shown(tmp_path):
     shutil.copy(ROOT / "conftest.py", tmp_path)
     options = f"--nbval --nbval-current-env --rootdir={tmp_path}"
     result = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            *options.split(),
-            f"-opythonpath={ROOT / 'tools'}",
-        ],
+        [sys.executable, "-m", "pytest", *options.split()],
         cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "tools")},
         capture_output=True,
         text=True,
     )
