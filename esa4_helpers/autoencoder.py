@@ -5,6 +5,7 @@ They take log-mel spectrograms and follow scikit-learn's conventions.
 
 from __future__ import annotations
 
+import random
 import tempfile
 from collections.abc import Iterator
 from functools import lru_cache
@@ -105,8 +106,8 @@ class AutoencoderDetector(OutlierDetector):
         that are trained until they know their clips by heart can get too many: only
         `held_out_scores` on the whole detector is proof against that.
     random_state : int
-        Seed of the network and of the windows. Training sets the seeds of Python,
-        numpy and Keras with it.
+        Seed of the network and of the windows. Training sets the seed of Python's
+        `random` with it.
 
     Attributes
     ----------
@@ -213,7 +214,9 @@ class AutoencoderDetector(OutlierDetector):
         groups = check_groups(groups, len(S)) if holds_out else None
         mean, scale = S.mean(axis=(0, 2))[:, None], S.std(axis=(0, 2))[:, None]
         scale = np.where(scale > 0, scale, 1.0)
-        import_keras().utils.set_random_seed(seed)
+        # Keras draws the first weights from there. Its own set_random_seed would make
+        # TensorFlow forget, too, what it has compiled, which takes longest of all.
+        random.seed(seed)
         model = self._build(S.shape[1:])
         losses = self._train(model, (S - mean) / scale)
         fitted = clone(self)
