@@ -32,7 +32,6 @@ from .networks import (
     build_autoencoder,
     build_dense_autoencoder,
     build_interpolator,
-    import_keras,
 )
 from .scoring import _split
 from .thresholds import _warn_of_few_recordings
@@ -221,7 +220,7 @@ class AutoencoderDetector(OutlierDetector):
         losses = self._train(model, (S - mean) / scale)
         fitted = clone(self)
         fitted.mean_, fitted.scale_, fitted.losses_ = mean, scale, losses
-        fitted.model_, fitted.shape_ = _without_optimiser(model), S.shape[1:]
+        fitted.model_, fitted.shape_ = model, S.shape[1:]
         fitted._set_offset(S, groups)
         _take_over(self, fitted)
         if not by_profile:
@@ -384,12 +383,8 @@ class AutoencoderDetector(OutlierDetector):
                 f"frames, got {n_frames}"
             )
         window = min(kind.n_frames, n_frames)
-        return kind.build(
-            n_mels,
-            window,
-            code_size=self.code_size,
-            learning_rate=kind.learning_rate,
-        )
+        # Another one is trained in its place, so it needs no optimiser.
+        return kind.build(n_mels, window, code_size=self.code_size, learning_rate=None)
 
     def _train(self, model: keras.Model, Z: np.ndarray) -> np.ndarray:
         batch_size = _NETWORKS[self.network].batch_size
@@ -433,7 +428,7 @@ class AutoencoderDetector(OutlierDetector):
         super().__setstate__(state)
         if weights is None and keras_file is None:
             return
-        self.model_ = _without_optimiser(self._build(self.shape_))
+        self.model_ = self._build(self.shape_)
         if keras_file is None:
             self.model_.set_weights(weights)
         else:
@@ -466,11 +461,6 @@ def _stand_in(
     )
     model.optimizer.save_own_variables(beginning)
     return model, beginning
-
-
-def _without_optimiser(model: keras.Model) -> keras.Model:
-    """The same network, done with training: its file is a third as large."""
-    return import_keras().Model(model.input, model.output, name=model.name)
 
 
 def _random_windows(

@@ -55,7 +55,11 @@ def import_keras() -> Any:
 
 
 def build_autoencoder(
-    n_mels: int, n_frames: int, *, code_size: int = 16, learning_rate: float = 1e-3
+    n_mels: int,
+    n_frames: int,
+    *,
+    code_size: int = 16,
+    learning_rate: float | None = 1e-3,
 ) -> keras.Model:
     """Build a convolutional autoencoder with a real bottleneck.
 
@@ -69,14 +73,15 @@ def build_autoencoder(
         Shape of one window of a spectrogram.
     code_size : int
         Number of values in the bottleneck, fewer than ``n_mels * n_frames``.
-    learning_rate : float
-        Step size of the optimiser (Adam).
+    learning_rate : float, optional
+        Step size of the optimiser (Adam). None leaves the network without one, to be
+        given weights that are known.
 
     Returns
     -------
     keras.Model
-        Compiled with the mean squared error; maps (n_windows, n_mels, n_frames, 1)
-        to the same shape.
+        Compiled with the mean squared error, if it is to be trained; maps
+        (n_windows, n_mels, n_frames, 1) to the same shape.
 
     Raises
     ------
@@ -118,7 +123,11 @@ def build_autoencoder(
 
 
 def build_dense_autoencoder(
-    n_mels: int, n_frames: int = 5, *, code_size: int = 8, learning_rate: float = 1e-3
+    n_mels: int,
+    n_frames: int = 5,
+    *,
+    code_size: int = 8,
+    learning_rate: float | None = 1e-3,
 ) -> keras.Model:
     """Build the dense autoencoder of the DCASE challenges' baseline.
 
@@ -131,14 +140,15 @@ def build_dense_autoencoder(
         Shape of one window of a spectrogram.
     code_size : int
         Number of values in the bottleneck, fewer than ``n_mels * n_frames``.
-    learning_rate : float
-        Step size of the optimiser (Adam).
+    learning_rate : float, optional
+        Step size of the optimiser (Adam). None leaves the network without one, to be
+        given weights that are known.
 
     Returns
     -------
     keras.Model
-        Compiled with the mean squared error; maps (n_windows, n_mels, n_frames, 1)
-        to the same shape.
+        Compiled with the mean squared error, if it is to be trained; maps
+        (n_windows, n_mels, n_frames, 1) to the same shape.
 
     Raises
     ------
@@ -172,7 +182,11 @@ def build_dense_autoencoder(
 
 
 def build_interpolator(
-    n_mels: int, n_frames: int = 5, *, code_size: int = 32, learning_rate: float = 1e-3
+    n_mels: int,
+    n_frames: int = 5,
+    *,
+    code_size: int = 32,
+    learning_rate: float | None = 1e-3,
 ) -> keras.Model:
     """Build an interpolation autoencoder: it predicts a frame from its neighbours.
 
@@ -187,14 +201,15 @@ def build_interpolator(
         Odd number of frames in a window, the middle one included.
     code_size : int
         Number of values in the bottleneck, fewer than those of the neighbours.
-    learning_rate : float
-        Step size of the optimiser (Adam).
+    learning_rate : float, optional
+        Step size of the optimiser (Adam). None leaves the network without one, to be
+        given weights that are known.
 
     Returns
     -------
     keras.Model
-        Compiled with the mean squared error; maps (n_windows, n_mels, n_frames, 1)
-        to the middle frame, (n_windows, n_mels, 1, 1).
+        Compiled with the mean squared error, if it is to be trained; maps
+        (n_windows, n_mels, n_frames, 1) to the middle frame, (n_windows, n_mels, 1, 1).
 
     Raises
     ------
@@ -375,11 +390,13 @@ def _hourglass(x: Any, units: tuple[int, ...], code_size: int, n_outputs: int) -
     return layers.Dense(n_outputs)(x)
 
 
-def _compiled(inputs: Any, outputs: Any, name: str, learning_rate: float) -> Any:
-    if check_number(learning_rate, "learning_rate") <= 0:
-        raise ValueError(f"learning_rate must be above 0, got {learning_rate!r}")
+def _compiled(inputs: Any, outputs: Any, name: str, learning_rate: float | None) -> Any:
     keras = import_keras()
     model = keras.Model(inputs, outputs, name=name)
+    if learning_rate is None:
+        return model
+    if check_number(learning_rate, "learning_rate") <= 0:
+        raise ValueError(f"learning_rate must be above 0, got {learning_rate!r}")
     # In trainings as short as these, most of the time is lost on preparing them: on
     # translating the network for the processor, and on drawing up its graph a second
     # time after the optimiser has made its variables.

@@ -108,6 +108,7 @@ class TestBuilders:
     def test_learning_rate_is_the_one_asked_for(self, build):
         model = build(8, 5, code_size=2, learning_rate=0.02)
         assert float(model.optimizer.learning_rate) == pytest.approx(0.02)
+        assert not build(8, 5, code_size=2, learning_rate=None).compiled
 
     @pytest.mark.parametrize(
         ("sizes", "message"),
