@@ -91,7 +91,6 @@ class TestTraining:
         again = clone(first).fit(striped(24, seed=1))
         np.testing.assert_array_equal(again.score_samples(S), first.score_samples(S))
 
-    @pytest.mark.usefixtures("_eagerly")
     def test_another_seed_gives_another_network(self):
         S = striped(6)
         rebuilt = []
@@ -116,7 +115,6 @@ class TestTraining:
         with pytest.raises(ValueError, match=f"{network} .* at least 5 frames, got 4"):
             AutoencoderDetector(network, code_size=2).fit(striped(6, n_frames=4))
 
-    @pytest.mark.usefixtures("_eagerly")
     def test_a_band_that_never_changes_does_not_hurt(self):
         S = striped(6)
         S[:, 3] = -100
@@ -204,7 +202,6 @@ class TestScores:
             assert (detector.predict(changed) == -1).all()
 
 
-@pytest.mark.usefixtures("_eagerly")
 class TestThreshold:
     @pytest.mark.parametrize("score", SCORES)
     def test_contamination_is_the_share_of_training_clips_beyond_it(self, score):
@@ -317,7 +314,6 @@ class TestMisuse:
         with pytest.raises(error, match=message):
             AutoencoderDetector(**{"code_size": 2} | parameters).fit(striped(4))
 
-    @pytest.mark.usefixtures("_eagerly")
     @pytest.mark.parametrize(
         ("parameters", "change"),
         [
@@ -355,7 +351,6 @@ class TestMisuse:
                 ask(striped(2))
 
 
-@pytest.mark.usefixtures("_eagerly")
 def test_a_copy_scores_alike_and_can_be_fitted_anew(trained):
     S = striped(6)
     scores = trained.score_samples(S)
@@ -375,7 +370,6 @@ def test_nothing_of_an_earlier_fit_is_left_behind():
     )
 
 
-@pytest.mark.usefixtures("_eagerly")
 @pytest.mark.parametrize("score", SCORES)
 def test_clips_are_checked_once_where_they_come_in(trained, score, monkeypatch):
     counted = []
@@ -393,12 +387,12 @@ def test_clips_are_checked_once_where_they_come_in(trained, score, monkeypatch):
         assert counted == ["S"]
 
 
-@pytest.mark.usefixtures("_eagerly")
 @pytest.mark.parametrize("score", ["profile", "mean"])
 def test_networks_are_trained_without_any_piece_of_a_held_out_recording(score):
     S = np.concatenate([squeaking(6)] * 2)
     groups = np.tile(np.arange(6), 2)
-    detector = AutoencoderDetector("dense", score, n_updates=2, network_cv=2)
+    settings = {"code_size": 2, "n_updates": 2, "network_cv": 2}
+    detector = AutoencoderDetector("dense", score, **settings)
     for _, others, fold in detector._copies(S, groups):
         assert set(groups[others]).isdisjoint(groups[fold])
     with pytest.warns(FewRecordingsWarning, match="1 in 7"):

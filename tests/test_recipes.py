@@ -16,8 +16,6 @@ from esa4_helpers import (
 )
 from esa4_helpers.pipelines import DetectorPipeline
 
-pytestmark = pytest.mark.usefixtures("eagerly")
-
 NAMES = detector_names()
 NETWORKS = ("autoencoder", "interpolation", "dense")
 HEARING = [name for name in NAMES if name not in ("level", "dense")]
