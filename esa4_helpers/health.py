@@ -397,7 +397,7 @@ def _of_all(measured: list[_Measured]) -> Iterator[Finding]:
             "rates",
             "warning",
             names,
-            f"Sample rates differ: {_listed(rates, 'Hz')}. Above {min(rates) / 2000:g} kHz "
+            f"Sample rates differ: {_listed(rates, ' Hz')}. Above {min(rates) / 2000:g} kHz "
             "some recordings hold nothing, so that they differ by more than their sound: "
             f"read all at sr={min(rates)} at most.",
             float(len(rates)),
@@ -408,7 +408,7 @@ def _of_all(measured: list[_Measured]) -> Iterator[Finding]:
             "channels",
             "warning",
             names,
-            f"Numbers of channels differ: {_listed(channels, 'channels')}. The mean of more "
+            f"Numbers of channels differ: {_listed(channels)}. The mean of more "
             "channels is quieter where their sound differs: choose one, such as channel=0.",
             float(len(channels)),
         )
@@ -456,9 +456,10 @@ def _of_all(measured: list[_Measured]) -> Iterator[Finding]:
         )
 
 
-def _listed(counts: Counter[int], unit: str) -> str:
+def _listed(counts: Counter[int], unit: str = "") -> str:
     return ", ".join(
-        f"{value} {unit} ({n} files)" for value, n in sorted(counts.items())
+        f"{value}{unit} ({n} file{'s' * (n > 1)})"
+        for value, n in sorted(counts.items())
     )
 
 

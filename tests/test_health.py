@@ -198,8 +198,8 @@ def test_what_differs_between_recordings_is_named(tmp_path, healthy):
     fine = librosa.resample(healthy[9], orig_sr=RATE, target_sr=22050)
     soundfile.write(tmp_path / "x.wav", np.stack([fine, fine], axis=1), 22050)
     findings = found(tmp_path)
-    assert "16000 Hz (9 files), 22050 Hz (1 files)" in findings["rates"].sentence
-    assert "1 channels (9 files), 2 channels (1 files)" in findings["channels"].sentence
+    assert "16000 Hz (9 files), 22050 Hz (1 file)" in findings["rates"].sentence
+    assert "channels differ: 1 (9 files), 2 (1 file)" in findings["channels"].sentence
     soundfile.write(
         tmp_path / "long.wav", np.random.default_rng(0).normal(0, 0.05, 10**6), RATE
     )
