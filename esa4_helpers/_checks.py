@@ -162,14 +162,19 @@ def check_spectrograms(S: ArrayLike, name: str = "S") -> np.ndarray:
 def check_levels(S: ArrayLike, name: str = "S") -> np.ndarray:
     """Return spectrograms that can be squared: levels in dB, or of any other unit."""
     S = check_spectrograms(S, name)
-    largest, (least, most) = np.abs(S).max(), _RANGE_OF_SQUARES
+    how = "Give levels in dB, such as -60 to 20, as log_mel_spectrogram() does"
+    return check_squares(S, name, how)
+
+
+def check_squares(values: np.ndarray, name: str, how: str) -> np.ndarray:
+    """Refuse numbers whose squares are lost, and say how to give them instead."""
+    largest, (least, most) = np.abs(values).max(initial=0), _RANGE_OF_SQUARES
     if largest and not least <= largest <= most:
         raise ValueError(
-            f"{name} should hold levels, such as -60 to 20 dB, and their largest amount is "
-            f"{largest:g}: the squares of numbers outside {least:g} to {most:g} are lost. "
-            "Give them in dB, as log_mel_spectrogram() does"
+            f"the largest amount in {name} is {largest:g}, and the squares of numbers "
+            f"outside {least:g} to {most:g} are lost. {how}"
         )
-    return S
+    return values
 
 
 def check_labels(labels: ArrayLike, name: str, n_clips: int) -> np.ndarray:

@@ -17,7 +17,13 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ._checks import check_array, check_count, check_groups, check_number
+from ._checks import (
+    check_array,
+    check_count,
+    check_groups,
+    check_number,
+    check_squares,
+)
 from .scoring import _check_that_it_scores, _Scorer, anomaly_score, held_out_scores
 from .thresholds import _conformal, _warn_of_few_recordings
 
@@ -210,7 +216,8 @@ def _check_features(estimator: BaseEstimator, X: ArrayLike, **how: Any) -> np.nd
     """Check features as scikit-learn does, which would take off masks and read texts."""
     if check_array(X, "X").dtype.kind in "SU":
         raise TypeError("X must hold numbers, got texts")
-    return validate_data(estimator, X, dtype=np.float64, **how)
+    X = validate_data(estimator, X, dtype=np.float64, **how)
+    return check_squares(X, "X", "Give the features in another unit")
 
 
 def _spread(X: np.ndarray, centre: np.ndarray) -> np.ndarray:

@@ -256,6 +256,13 @@ class TestAllDetectors:
             with pytest.raises(TypeError, match=message):
                 ask(X)
 
+    @pytest.mark.parametrize("unit", [1e-200, 1e160])
+    def test_numbers_whose_squares_are_lost_are_refused(self, detector, unit):
+        fitted, X = clone(detector).fit(self.X), unit * self.X
+        for ask in (detector.fit, fitted.score_samples, fitted.explain):
+            with pytest.raises(ValueError, match="amount in X is .* another unit"):
+                ask(X)
+
     def test_a_failed_fit_leaves_it_as_it_was(self, detector, monkeypatch):
         def break_off(*args, **kwargs):
             raise KeyboardInterrupt
