@@ -32,7 +32,7 @@ from esa4_helpers import (
     features,
     make_synthetic_machine,
 )
-from esa4_helpers.detectors import DetectorPipeline
+from esa4_helpers.pipelines import DetectorPipeline
 from esa4_helpers.exercises import (
     SHEETS,
     Question,
