@@ -32,7 +32,6 @@ from esa4_helpers import (
     features,
     make_synthetic_machine,
 )
-from esa4_helpers.pipelines import DetectorPipeline
 from esa4_helpers.exercises import (
     SHEETS,
     Question,
@@ -50,6 +49,7 @@ from esa4_helpers.exercises import (
     where_it_failed,
 )
 from esa4_helpers.exercises._choices import KINDS, choose, one_number, repaired
+from esa4_helpers.pipelines import DetectorPipeline
 
 ROOT = Path(__file__).resolve().parent.parent
 QUESTIONS = {id: q for sheet in SHEETS for id, q in questions(sheet).items()}
