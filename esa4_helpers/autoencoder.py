@@ -106,7 +106,7 @@ class AutoencoderDetector(OutlierDetector):
         `held_out_scores` on the whole detector is proof against that.
     random_state : int
         Seed of the network and of the windows. Training sets the seed of Python's
-        `random` with it.
+        ``random`` with it.
 
     Attributes
     ----------
