@@ -1,7 +1,7 @@
 """Run package and chapters with other versions: python tools/try_versions.py
 
-For each Python, all that the course builds on is installed as old as pyproject.toml allows,
-and as new as there is, in an environment of its own. There package and chapters are tested,
+For each Python, all that the course builds on is installed as old as pyproject.toml allows
+and is published for it, and as new as there is, in an environment of its own. There package and chapters are tested,
 and then what is made with them, but for the site. A Python that can't be had is named at the end.
 """
 
@@ -16,9 +16,15 @@ from pathlib import Path
 from pythons import UV, find_python
 
 FOLDER = Path(".versions")
+# As old as there are wheels for a Python: their sources ask for compilers, and for tools of
+# their own day.
+COMPILED = ("matplotlib", "numpy", "pillow", "scikit-learn", "scipy", "soxr")
 # How uv is asked to choose.
 VERSIONS = {
-    "lowest": ["--resolution", "lowest-direct"],
+    "lowest": [
+        *("--resolution", "lowest-direct"),
+        *(f"--only-binary={name}" for name in COMPILED),
+    ],
     "newest": ["--resolution", "highest"],
     "prereleases": ["--resolution", "highest", "--prerelease", "allow"],
 }
