@@ -1,8 +1,9 @@
 """Run package and chapters with other versions: python tools/try_versions.py
 
 For each Python, all that the course builds on is installed as old as pyproject.toml allows
-and is published for it, and as new as there is, in an environment of its own. There package and chapters are tested,
-and then what is made with them, but for the site. A Python that can't be had is named at the end.
+and is published for it, and as new as there is, in an environment of its own. There package
+and chapters are tested, and then what is made with them, but for the site. A Python that
+can't be had is named at the end.
 """
 
 from __future__ import annotations
