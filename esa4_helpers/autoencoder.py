@@ -32,6 +32,7 @@ from .networks import (
     build_autoencoder,
     build_dense_autoencoder,
     build_interpolator,
+    import_keras,
 )
 from .scoring import _split
 from .thresholds import _warn_of_few_recordings
@@ -213,8 +214,10 @@ class AutoencoderDetector(OutlierDetector):
         groups = check_groups(groups, len(S)) if holds_out else None
         mean, scale = S.mean(axis=(0, 2))[:, None], S.std(axis=(0, 2))[:, None]
         scale = np.where(scale > 0, scale, 1.0)
-        # Keras draws the first weights from there. Its own set_random_seed would make
-        # TensorFlow forget, too, what it has compiled, which takes longest of all.
+        # Keras draws the first weights from there, and may draw from it when it is imported.
+        # Its own set_random_seed would make TensorFlow forget, too, what it has compiled,
+        # which takes longest of all.
+        import_keras()
         random.seed(seed)
         model = self._build(S.shape[1:])
         losses = self._train(model, (S - mean) / scale)

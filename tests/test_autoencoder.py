@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import random
 from collections.abc import Iterator
 
 import numpy as np
@@ -23,6 +24,7 @@ from esa4_helpers import (
 )
 from esa4_helpers._checks import check_levels
 from esa4_helpers.features import BAND_PROFILE
+from esa4_helpers.networks import import_keras
 
 RNG = np.random.default_rng(0)
 # In this order, so that the first one is not the first that the process trains.
@@ -90,6 +92,21 @@ class TestTraining:
         S, first = striped(6), fitted["bottleneck"]
         again = clone(first).fit(striped(24, seed=1))
         np.testing.assert_array_equal(again.score_samples(S), first.score_samples(S))
+
+    @pytest.mark.usefixtures("_eagerly")
+    def test_what_the_import_of_keras_draws_makes_no_difference(self, monkeypatch):
+        def importing() -> object:
+            if not imported:
+                imported.append(random.random())
+            return import_keras()
+
+        S, imported, weights = striped(6), [], []
+        for module in (autoencoder, networks):
+            monkeypatch.setattr(module, "import_keras", importing)
+        for _ in range(2):
+            fitted = AutoencoderDetector(code_size=2, n_updates=1).fit(S)
+            weights.append(fitted.model_.get_weights()[0])
+        np.testing.assert_array_equal(*weights)
 
     def test_another_seed_gives_another_network(self):
         S = striped(6)
