@@ -279,6 +279,13 @@ def test_held_out_clips_keep_the_promise_that_known_ones_break():
     assert np.mean(detector.predict(new) == -1) < 0.15
 
 
+def test_the_map_of_a_mean_error_adds_up_to_the_score(trained):
+    S = striped(6)
+    detector = copy.copy(trained).set_params(score="mean")
+    of_map = detector.anomaly_map(S).mean(axis=(1, 2))
+    np.testing.assert_allclose(of_map, anomaly_score(detector, S))
+
+
 def test_the_profile_of_errors_leaves_the_levels_out(trained, monkeypatch):
     S = striped(24, seed=1)
     detector = clone(trained).set_params(score="errors", n_updates=20).fit(S)

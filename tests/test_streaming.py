@@ -347,6 +347,7 @@ class TestErrors:
             ({"hop_seconds": np.nan}, "hop_seconds must be finite"),
             ({"threshold": np.nan}, "threshold must be finite"),
             ({"k": 0}, "k must be at least 1"),
+            ({"n": 0}, "n must be at least 1"),
             ({"k": 3, "n": 2}, "k must be at most n=2, got k=3"),
             ({"hold_off_seconds": -1}, "hold_off_seconds must be 0 or more"),
         ],
