@@ -465,7 +465,7 @@ class TestLoading:
     def test_another_version_is_no_matter_if_the_scores_are_the_same(
         self, files, tmp_path
     ):
-        versions = record_of(files["level"])["versions"] | {"numpy": "2.0.0"}
+        versions = record_of(files["level"])["versions"] | {"numpy": "1.0.0"}
         file = with_record(files["level"], tmp_path / "pump", versions=versions)
         assert digests(load_detector(file)) == digests(load_detector(files["level"]))
 
@@ -474,10 +474,10 @@ class TestLoading:
         self, files, tmp_path, place
     ):
         record = record_of(files["mahalanobis"])
-        record["versions"]["numpy"] = "2.0.0"
+        record["versions"]["numpy"] = "1.0.0"
         record["probe_scores"][place] *= 1.25
         file = with_record(files["mahalanobis"], tmp_path / "pump", **record)
-        with pytest.raises(ValueError, match=r"20.00% off.* numpy 2\.0\.0 \(here "):
+        with pytest.raises(ValueError, match=r"20.00% off.* numpy 1\.0\.0 \(here "):
             load_detector(file)
 
     def test_scores_that_another_computer_rounds_are_the_same(self, files, tmp_path):
