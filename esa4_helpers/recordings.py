@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+import zlib
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -141,6 +142,8 @@ class Recordings:
     faults : array of shape (n_clips,)
         What was wrong with the sensor and is hidden in the clip, as it was resampled or
         mixed: see `hidden_fault`. None where nothing was seen.
+    checksums : array of shape (n_clips,)
+        CRC-32 of each clip's samples, by which a file that has changed shows.
     skipped : mapping from str to str
         Files of which nothing is used, and why.
     partial : mapping from str to str
@@ -166,6 +169,7 @@ class Recordings:
     recordings: np.ndarray
     positions: np.ndarray
     faults: np.ndarray
+    checksums: np.ndarray
     skipped: Mapping[str, str]
     partial: Mapping[str, str]
 
@@ -261,6 +265,7 @@ class Recordings:
             recordings=self.recordings[keep],
             positions=self.positions[keep],
             faults=self.faults[keep],
+            checksums=self.checksums[keep],
         )
 
     def thin(self, n_clips: int) -> Recordings:
@@ -310,13 +315,17 @@ class Recordings:
 
     def _clips(self) -> Iterator[np.ndarray]:
         for recording in dict.fromkeys(self.recordings):
-            wanted = self.positions[self.recordings == recording]
-            found = 0
+            of_it = self.recordings == recording
+            wanted, checksums = self.positions[of_it], self.checksums[of_it]
+            found, news = 0, "gone"
             try:
                 for position, clip in enumerate(
                     _clips_of(self.files[recording], self.cut)
                 ):
                     if position == wanted[found]:
+                        if _checksum(clip.sound) != checksums[found]:
+                            news = "another"
+                            break
                         yield clip.sound
                         found += 1
                         if found == len(wanted):
@@ -327,8 +336,12 @@ class Recordings:
             if found < len(wanted):
                 raise DatasetError(
                     f"{self.files[recording]} has changed since it was found: clip "
-                    f"{wanted[found]} of it is gone. Call read_recordings again"
+                    f"{wanted[found]} of it is {news}. Call read_recordings again"
                 )
+
+
+def _checksum(sound: np.ndarray) -> int:
+    return zlib.crc32(np.ascontiguousarray(sound))
 
 
 def _spread(n: int, n_wanted: int) -> np.ndarray:
@@ -408,12 +421,13 @@ def read_recordings(
     """
     cut = _check_cut(clip_seconds, hop_seconds, sr, channel)
     files, skipped = find_recordings(folder)
-    recordings, positions, faults, partial = [], [], [], {}
+    recordings, positions, faults, checksums, partial = [], [], [], [], {}
     for name, path in files.items():
         kept, missing = _look_through(path, cut, keep_silent)
         recordings += [name] * len(kept)
         positions += kept.keys()
-        faults += kept.values()
+        faults += [fault for fault, _ in kept.values()]
+        checksums += [checksum for _, checksum in kept.values()]
         if missing:
             (partial if kept else skipped)[name] = missing
     if not recordings:
@@ -424,6 +438,7 @@ def read_recordings(
         recordings=np.array(recordings),
         positions=np.array(positions),
         faults=np.array(faults, dtype=object),
+        checksums=np.array(checksums),
         skipped=dict(sorted(skipped.items(), key=lambda item: _natural_order(item[0]))),
         partial=partial,
     )
@@ -537,13 +552,13 @@ def _check_cut(
 
 def _look_through(
     path: Path, cut: _Cut, keep_silent: bool
-) -> tuple[dict[int, str | None], str]:
-    """Which clips of a file to use, and their hidden faults; and what the file lacks."""
+) -> tuple[dict[int, tuple[str | None, int]], str]:
+    """Which clips of a file to use, with hidden faults and checksums; and what it lacks."""
     kept, n_clips, missing = {}, 0, ""
     try:
         for clip in _clips_of(path, cut):
             if keep_silent or not is_silent(clip.sound):
-                kept[n_clips] = clip.hidden_fault()
+                kept[n_clips] = clip.hidden_fault(), _checksum(clip.sound)
             n_clips += 1
     except _RefusedError as error:
         return {}, str(error)

@@ -263,6 +263,23 @@ def test_a_file_that_has_changed_since_is_named(tmp_path):
         _ = clips.audio
 
 
+@pytest.mark.parametrize("seconds", [3, 5])
+def test_another_recording_of_its_name_is_not_taken_for_it(tmp_path, seconds):
+    path = write(tmp_path / "a.wav", noise(3, RATE))
+    clips = read_recordings(tmp_path, 1.0)
+    write(path, noise(seconds, RATE, seed=1))
+    with pytest.raises(DatasetError, match=r"a\.wav has changed .* clip 0 of it is an"):
+        next(clips.blocks())
+
+
+def test_a_recording_that_has_grown_since_keeps_its_clips(tmp_path):
+    path = write(tmp_path / "a.wav", noise(3, RATE))
+    clips = read_recordings(tmp_path, 1.0).select([False, True, True])
+    audio, rate = soundfile.read(path, dtype="float32")
+    write(path, np.concatenate([audio, audio]), rate)
+    np.testing.assert_array_equal(clips.audio.ravel(), audio[RATE:])
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
