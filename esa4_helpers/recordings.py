@@ -60,7 +60,7 @@ class _DamagedError(Exception):
     """A file ends before its time; what came before can be used."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Cut:
     """How files become clips, in samples of the wanted rate."""
 
@@ -577,9 +577,8 @@ def _look_through(
 def _clips_of(path: Path, cut: _Cut) -> Iterator[_Clip]:
     """All whole clips of a file, in turn."""
     pending, n_pending, start, n_clips = [], 0, 0, 0
-    damage, n_seconds = None, 0.0
+    damage, n_found = None, 0
     with _open(path) as sound:
-        n_found = 0
         recorded = _Recent.for_clips(cut.n_samples / cut.sr, sound.samplerate)
         is_changed = _is_changed(sound, cut)
         try:
@@ -612,12 +611,12 @@ def _clips_of(path: Path, cut: _Cut) -> Iterator[_Clip]:
                 )
         except _DamagedError as error:
             damage = error
-        n_seconds = n_found / cut.sr
     if damage:
         raise damage
     if not n_clips:
         raise _RefusedError(
-            f"too short: {n_seconds:.4g} s, and a clip takes {cut.n_samples / cut.sr:.4g} s"
+            f"too short: {n_found / cut.sr:.4g} s, and a clip takes "
+            f"{cut.n_samples / cut.sr:.4g} s"
         )
 
 

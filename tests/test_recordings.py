@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import librosa
 import numpy as np
@@ -12,6 +14,7 @@ import pytest
 import soundfile
 
 from esa4_helpers import Recordings, read_recordings
+from esa4_helpers import recordings as module
 from esa4_helpers.datasets import DatasetError
 
 RATE = 16000
@@ -82,6 +85,13 @@ def test_no_good_recording_is_lost_and_their_order_is_natural(clips):
     assert clips.audio.dtype == np.float32
     assert clips.starts[:4].tolist() == [0.0, 1.0, 2.0, 0.0]
     assert len(set(clips.names)) == len(clips)
+    assert not clips.audio.flags.writeable
+
+
+def test_they_are_not_changed_and_equal_to_none_but_themselves(clips):
+    with pytest.raises(FrozenInstanceError):
+        clips.partial = {}
+    assert clips != replace(clips)
 
 
 def test_each_bad_file_is_listed_once_with_its_reason(clips):
@@ -163,7 +173,12 @@ def test_channels_are_chosen_or_averaged(tmp_path):
     write(tmp_path / "mono.wav", both[:, 0], subtype="FLOAT")
     right = read_recordings(tmp_path, 1.0, channel=1)
     np.testing.assert_allclose(right.audio[0], both[:, 1], atol=1e-7)
-    assert "no channel 1" in right.skipped["mono.wav"]
+    for channel in (1, 2):
+        write(tmp_path / "three.wav", noise(1, RATE, 3))
+        skipped = read_recordings(tmp_path, 1.0, channel=channel).skipped
+        told = f"it has no channel {channel}: it has 1, counted from 0"
+        assert skipped["mono.wav"] == told
+    (tmp_path / "three.wav").unlink()
     mean = read_recordings(tmp_path, 1.0)
     np.testing.assert_allclose(mean.audio[1], both.mean(axis=1), atol=1e-7)
 
@@ -193,9 +208,19 @@ def test_silent_clips_are_left_out_unless_they_are_asked_for(tmp_path):
 
 
 def test_blocks_and_a_selection_give_the_same_clips(clips):
-    np.testing.assert_array_equal(
-        np.concatenate([block for _, block in clips.blocks(4)]), clips.audio
-    )
+    for n_clips in (1, 4, 7, 21, 22):
+        blocks = list(clips.blocks(n_clips))
+        assert [where for where, _ in blocks] == [
+            slice(start, min(start + n_clips, 21)) for start in range(0, 21, n_clips)
+        ]
+        np.testing.assert_array_equal(
+            np.concatenate([block for _, block in blocks]), clips.audio
+        )
+    assert [len(block) for _, block in clips.blocks()] == [16, 5]
+    with pytest.raises(ValueError, match="^n_clips must be at least 1, got 0$"):
+        next(clips.blocks(0))
+    with pytest.raises(ValueError, match="^keep selects no clip$"):
+        clips.select(np.zeros(21))
     keep = np.arange(len(clips)) % 2 == 1
     some = clips.select(keep)
     np.testing.assert_array_equal(some.audio, clips.audio[keep])
@@ -220,22 +245,42 @@ def test_too_much_audio_is_refused_as_a_whole_and_says_how_large_it_is(
     monkeypatch.setattr("esa4_helpers.recordings._LARGEST_AUDIO", 10**6)
     with pytest.raises(MemoryError, match=r"21 clips .* 0\.0 GiB .* blocks\(\)"):
         _ = clips.select(np.ones(len(clips))).audio
-    many = replace(
-        clips,
-        recordings=np.repeat(clips.recordings[:1], 50_000),
-        positions=np.arange(50_000),
-    )
-    size = 50_000 * clips.cut.n_samples * 4 / 1024**3
-    with pytest.raises(MemoryError, match=f"50000 clips .* {size:.1f} GiB"):
-        _ = many.audio
+
+
+def test_2_gib_of_audio_are_not_too_much(clips):
+    def many(n_clips: int) -> Recordings:
+        return replace(
+            clips,
+            cut=replace(clips.cut, n_samples=2**14),
+            recordings=np.repeat(clips.recordings[:1], n_clips),
+            positions=np.arange(n_clips),
+        )
+
+    # There is room for them, and so it is seen that they are not in the file.
+    with pytest.raises(DatasetError, match="has changed since it was found: clip 3 "):
+        _ = many(2**15).audio
+    for n_clips, size in ((2**15 + 1, "2.0"), (50_000, "3.1")):
+        with pytest.raises(MemoryError) as caught:
+            _ = many(n_clips).audio
+        assert str(caught.value) == (
+            f"all {n_clips} clips together would take {size} GiB of memory: go through "
+            "them with blocks(), take some of them with select(), or read them with a "
+            "longer hop_seconds"
+        )
 
 
 def test_of_many_bad_files_the_first_five_are_named_and_the_others_counted(tmp_path):
+    named = []
     for number in range(7):
         (tmp_path / f"{number}.wav").write_bytes(b"")
-    with pytest.raises(DatasetError, match=r"0\.wav .*4\.wav .*; and 2 more") as error:
-        read_recordings(tmp_path, 1.0)
-    assert "5.wav" not in str(error.value)
+        named.append(f"{number}.wav (empty: the file has 0 bytes)")
+        if number > 4:
+            named[5:] = [f"and {number - 4} more"]
+        with pytest.raises(DatasetError) as caught:
+            read_recordings(tmp_path, 1.0)
+        assert str(caught.value) == (
+            f"no recording in {tmp_path} can be used: {'; '.join(named)}"
+        )
 
 
 def test_by_default_clips_follow_each_other_at_16_kHz(tmp_path):
@@ -251,8 +296,8 @@ def test_nothing_usable_is_an_error_that_names_what_was_found(tmp_path):
     write(tmp_path / "a.wav", noise(0.3, RATE))
     with pytest.raises(DatasetError, match=r"a\.wav \(too short: 0\.3 s"):
         read_recordings(tmp_path, 1.0)
-    with pytest.raises(FileNotFoundError, match="nowhere"):
-        read_recordings(tmp_path / "nowhere", 1.0)
+    with pytest.raises(FileNotFoundError, match="^there is no folder or file nowhere$"):
+        read_recordings(["nowhere", tmp_path, "elsewhere"], 1.0)
 
 
 def test_a_file_that_has_changed_since_is_named(tmp_path):
@@ -260,6 +305,9 @@ def test_a_file_that_has_changed_since_is_named(tmp_path):
     clips = read_recordings(tmp_path, 1.0)
     cut_short(path)
     with pytest.raises(DatasetError, match=r"a\.wav has changed .* clip 1 "):
+        _ = clips.audio
+    path.unlink()
+    with pytest.raises(DatasetError, match=r"a\.wav has changed .* clip 0 "):
         _ = clips.audio
 
 
@@ -283,7 +331,11 @@ def test_a_recording_that_has_grown_since_keeps_its_clips(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"clip_seconds": 0}, "clip_seconds must be above 0"),
+        (
+            {"clip_seconds": 0},
+            "clip_seconds must be above 0, at least one sample, got 0",
+        ),
+        ({"clip_seconds": 0.4 / RATE}, "clip_seconds must be above 0"),
         ({"clip_seconds": "1"}, "clip_seconds must be a number"),
         ({"hop_seconds": -1}, "hop_seconds must be above 0"),
         ({"sr": 0}, "sr must be at least 1000 Hz"),
@@ -345,6 +397,194 @@ def test_an_absurd_rate_is_refused_before_anything_is_made_of_it(tmp_path):
     clips = read_recordings(tmp_path, 0.5)
     assert "sample rate is 2147483647 Hz" in clips.skipped["bad.wav"]
     assert len(clips) == 2
+
+
+def test_rates_from_1_kHz_to_10_MHz_are_read(tmp_path):
+    write(tmp_path / "good.wav", noise(1, RATE))
+    for sr in (999, 1000, 10_000_000, 10_000_001):
+        write(tmp_path / f"{sr}.wav", noise(0.6, 1000), sr)
+    clips = read_recordings(tmp_path, 0.5)
+    assert clips.recordings.tolist() == ["1000.wav", "good.wav", "good.wav"]
+    assert clips.skipped == {
+        "999.wav": "its sample rate is 999 Hz: the header is damaged, or this is no sound",
+        "10000000.wav": "too short: 6.25e-05 s, and a clip takes 0.5 s",
+        "10000001.wav": "its sample rate is 10000001 Hz: the header is damaged, or this is "
+        "no sound",
+    }
+
+
+def test_case_and_accents_do_not_disturb_the_order(tmp_path):
+    names = ["a 2.wav", "A 10.wav", "b.wav", "B2/c.wav", "C.wav"]
+    for name in names:
+        write(tmp_path / name, noise(0.1, RATE))
+    assert list(module.find_recordings(tmp_path)[0]) == names
+
+
+def test_a_clip_may_be_one_sample(tmp_path):
+    write(tmp_path / "a.wav", noise(20 / RATE, RATE))
+    clips = read_recordings(tmp_path, 1 / RATE, keep_silent=True)
+    assert clips.audio.shape == (20, 1)
+
+
+def test_a_file_that_lacks_one_sample_is_damaged(tmp_path):
+    path = write(tmp_path / "a.wav", noise(201 / RATE, RATE))
+    assert read_recordings(tmp_path, 0.01).partial == {}
+    path.write_bytes(path.read_bytes()[:-2])
+    assert read_recordings(tmp_path, 0.01).partial == {
+        "a.wav": "damaged: it can be read up to 0.0125 s only (0.01256 s were recorded)"
+    }
+
+
+def test_a_file_may_be_damaged_and_partly_silent(tmp_path):
+    audio = noise(4, RATE)
+    audio[RATE : 3 * RATE] = 0
+    audio[int(3.5 * RATE)] = np.inf
+    write(tmp_path / "a.wav", audio, subtype="FLOAT")
+    damage = "damaged: it can be read up to 3.5 s only (NaN or infinity follow)"
+    assert read_recordings(tmp_path, 1.0).partial == {
+        "a.wav": f"{damage}; 2 of 3 clips are silent and left out"
+    }
+    audio[:RATE] = 0
+    write(tmp_path / "a.wav", audio, subtype="FLOAT")
+    write(tmp_path / "b.wav", noise(1, RATE))
+    assert read_recordings(tmp_path, 1.0).skipped == {
+        "a.wav": f"{damage}; silent from start to end: was the recorder on?"
+    }
+
+
+@pytest.mark.parametrize(("n_frames", "n_clips"), [(7999, 0), (8000, 1), (15999, 1)])
+def test_a_resampled_file_is_as_long_as_before(tmp_path, n_frames, n_clips):
+    write(tmp_path / "a.wav", noise(n_frames / 8000, 8000), 8000)
+    write(tmp_path / "b.wav", noise(1, RATE))
+    clips = read_recordings(tmp_path, 1.0)
+    assert len(clips) == n_clips + 1
+    if not n_clips:
+        told = "too short: 0.9999 s, and a clip takes 1 s"
+        assert clips.skipped == {"a.wav": told}
+
+
+def test_a_filter_leads_beyond_full_scale_in_files_of_floats_only(tmp_path):
+    square = np.sign(np.sin(np.arange(8000) / 5) + 1e-9)[:, np.newaxis]
+    write(tmp_path / "float.wav", square, 8000, subtype="FLOAT")
+    write(tmp_path / "double.wav", square, 8000, subtype="DOUBLE")
+    write(tmp_path / "ints.wav", square, 8000, subtype="PCM_16")
+    *floats, ints = read_recordings(tmp_path, 1.0).audio
+    assert (ints.min(), ints.max()) == (-1, 1)
+    for clip in floats:
+        assert clip.min() < -1.05
+        assert clip.max() > 1.05
+
+
+def test_samples_of_up_to_32_are_no_integers(tmp_path):
+    for largest in (32, 33):
+        audio = noise(1, RATE)
+        audio[100] = -largest
+        write(tmp_path / f"{largest}.wav", audio, subtype="FLOAT")
+    clips = read_recordings(tmp_path, 1.0)
+    assert clips.recordings.tolist() == ["32.wav"]
+    assert clips.skipped["33.wav"] == (
+        "its samples reach 33 and should lie in [-1, 1]: these look like integers stored "
+        "as floats"
+    )
+
+
+class TestRecent:
+    @pytest.fixture
+    def recent(self) -> module._Recent:
+        """Numbered frames of two channels, of which some have been lost."""
+        recent = module._Recent(10)
+        for start, n_frames, n_lost in ((0, 4, 0), (4, 3, 0), (9, 5, 2), (14, 2, 0)):
+            frames = np.arange(start + 1, start + n_frames + 1, dtype=np.float32)
+            recent.hear(np.column_stack([frames, -frames]), n_lost)
+        return recent
+
+    @pytest.mark.parametrize(
+        ("start", "stop", "expected"),
+        [
+            (4, 7, [5, 6, 7]),
+            (6, 11, [7, 0, 0, 10, 11]),
+            (12, 16, [13, 14, 15, 16]),
+            (7, 9, [0, 0]),
+            # Too old, or still to come.
+            (2, 6, [0, 0, 5, 6]),
+            (15, 18, [16, 0, 0]),
+        ],
+    )
+    def test_a_piece_has_zeros_for_what_was_lost(self, recent, start, stop, expected):
+        piece = recent.cut(start, stop)
+        assert piece.T.tolist() == [expected, [-n for n in expected]]
+        assert recent.end == 16
+
+    def test_it_keeps_a_clip_and_a_second_before(self):
+        recent = module._Recent.for_clips(0.5, 1000)
+        for i in range(4000):
+            recent.hear(np.full((1, 1), i, np.float32))
+        expected = [0, *range(2499, 4000)]
+        assert recent.cut(2498, 4000)[:, 0].tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("sr", "n_channels", "channel", "is_changed"),
+    [
+        (RATE, 1, "mean", False),
+        (RATE, 2, 1, False),
+        (RATE, 2, "mean", True),
+        (2 * RATE, 1, "mean", True),
+        (2 * RATE, 1, 0, True),
+    ],
+)
+def test_a_clip_knows_what_it_was_made_of(
+    tmp_path, sr, n_channels, channel, is_changed
+):
+    path = write(tmp_path / "a.wav", noise(2, sr, n_channels), sr, subtype="FLOAT")
+    cut = module._Cut(RATE, RATE // 2, RATE // 4, channel)
+    clips = []
+    for clip in module._clips_of(path, cut):
+        clips.append(clip)
+        assert (clip.recorded is not None) == is_changed
+        if clip.recorded:
+            assert np.ptp(clip.recorded.cut(clip.start, clip.stop), axis=0).all()
+            assert clip.recorded._n_samples == 1.5 * sr
+    starts = np.arange(7) * sr // 4
+    assert [(c.start, c.stop) for c in clips] == [(n, n + sr // 2) for n in starts]
+
+
+@pytest.mark.parametrize(
+    ("told", "promised"),
+    [
+        ("no such line", 10),
+        ("data : 101 (should be 50)", 20),
+        ("SSND: 95 (should be 50)", 19),
+        ("data : 101 (should be 0)", 0),
+        ("data : 2147418111 (should be 2147418111)", 10),
+        ("data : 2147418112 (should be 2147418112)", 0),
+        ("data : 4294967295 (should be 50)", 0),
+    ],
+)
+def test_a_length_that_was_never_written_promises_nothing(told, promised):
+    sound = SimpleNamespace(frames=10, extra_info=f"first line\n  {told}\nlast line")
+    assert module._promised_frames(sound) == promised
+
+
+PAGE = b"OggS\0"
+
+
+@pytest.mark.parametrize(
+    ("content", "is_whole"),
+    [
+        (b"", False),
+        (b"the dog has no page", False),
+        (b"OggS", False),
+        (PAGE, False),
+        *((PAGE + bytes([flags]), bool(flags & 4)) for flags in range(8)),
+        (PAGE + b"\4" + PAGE + b"\0", False),
+        (b"before" + PAGE + b"\0" + PAGE + b"\4 and its sound", True),
+        # The largest page that there is.
+        (b"before" + (PAGE + b"\4").ljust(65307, b"."), True),
+    ],
+)
+def test_the_last_page_of_an_ogg_file_is_marked(content, is_whole):
+    assert module._has_last_page(io.BytesIO(content)) is is_whole
 
 
 @pytest.mark.parametrize(("sr", "n_channels"), [(3 * RATE, 1), (RATE, 2), (8000, 2)])
