@@ -106,7 +106,8 @@ def score_axis(scores: np.ndarray, threshold: float) -> Axis:
     """From the lowest score to the highest, unless that is far beyond the threshold."""
     known = np.append(scores[np.isfinite(scores)], threshold)
     low, high = float(known.min()), float(known.max())
-    room = max(threshold - low, 1e-9)
+    # With no score below the threshold, all above it have the room.
+    room = (threshold - low) or np.inf
     top = min(high, threshold + _ROOM_ABOVE * room)
     return axis("score", low - 0.05 * (top - low), top + 0.1 * (top - low))
 
@@ -137,13 +138,14 @@ def readings(figure: Stems, rows: Sequence[Judged]) -> Iterator[dict[str, Any]]:
 
 def _said(clips: Sequence[Judged]) -> list[str]:
     scored = [row for row in clips if row.score is not None]
+    is_one = len(clips) == 1
     said = []
     if scored:
-        highest = "score" if len(clips) == 1 else f"highest of {len(clips)} scores"
+        highest = "score" if is_one else f"highest of {len(clips)} scores"
         said.append(f"{highest} {max(row.score for row in scored):.4g}")
     n_alarms = sum(row.alarm for row in clips)
     if n_alarms:
-        said.append("alarm" if len(clips) == 1 else counted(n_alarms, "alarm"))
+        said.append("alarm" if is_one else counted(n_alarms, "alarm"))
     faults = Counter(row.sensor for row in clips if row.sensor)
     said += [f"sensor: {fault} ({counted(n, 'clip')})" for fault, n in faults.items()]
     return said

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from ..widgets._shared import (
 )
 
 # Mail programs take attachments of 20 MB, and browsers open this at once.
-MOST_BYTES = 10_000_000
+MOST_BYTES = 10**7
 _N_MELS = 64
 _WINDOW = 2048
 # A picture is no wider on the page, however long its clip.
@@ -71,11 +71,13 @@ def media_of(
     for i, clip in _clips(recordings, wanted):
         sounds[i] = encode_sound(clip, recordings.sr, f"clip {i}", gain_db)
         if len(clip) >= _WINDOW:
-            spectra[i] = _narrow(
-                log_mel_spectrogram(clip[np.newaxis], recordings.sr, n_mels=_N_MELS)[0]
+            [spectrum] = log_mel_spectrogram(
+                clip[np.newaxis], recordings.sr, n_mels=_N_MELS
             )
+            spectra[i] = _narrow(spectrum)
         if maps_it:
-            maps[i] = _narrow(anomaly_map(detector, clip[np.newaxis])[0])
+            [cells] = anomaly_map(detector, clip[np.newaxis])
+            maps[i] = _narrow(cells)
         by_level[i] = _is_by_level(detector, clip)
     low, high = _percentiles(spectra, 100 - MAP_PERCENTILE, MAP_PERCENTILE)
     (map_end,) = _percentiles(maps, MAP_PERCENTILE)
@@ -95,13 +97,15 @@ def media_of(
     return media
 
 
-def _clips(recordings: Recordings, wanted: list[int]) -> Any:
+def _clips(
+    recordings: Recordings, wanted: list[int]
+) -> Iterator[tuple[int, np.ndarray]]:
     """Read some clips, one at a time, with their numbers."""
     keep = np.zeros(len(recordings), bool)
     keep[wanted] = True
-    numbers = np.flatnonzero(keep)
-    for place, block in recordings.select(keep).blocks(1):
-        yield int(numbers[place.start]), block[0]
+    blocks = recordings.select(keep).blocks(1)
+    for number, (_, [clip]) in zip(np.flatnonzero(keep), blocks, strict=True):
+        yield int(number), clip
 
 
 def _narrow(values: np.ndarray) -> np.ndarray:
@@ -133,5 +137,7 @@ def _is_by_level(detector: Any, clip: np.ndarray) -> bool:
     part = getattr(detector, "level_", None)
     if part is None:
         return False
-    score, of_level = (anomaly_score(d, clip[np.newaxis])[0] for d in (detector, part))
+    [score], [of_level] = (
+        anomaly_score(judge, clip[np.newaxis]) for judge in (detector, part)
+    )
     return bool(of_level >= score)

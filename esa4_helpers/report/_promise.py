@@ -59,11 +59,11 @@ class Tally:
 
     def promise(self, training: Training) -> Promise:
         """Say what the detector's own threshold promises for all of it."""
-        drift = None
+        reasons = ()
         if self.levels:
             levels, uneven = np.array(self.levels), np.array(self.uneven)
-            drift = _drift(training, levels, uneven, self.sensor)
-        return promise_of(training, True, drift, self.sensor.count(None))
+            reasons = _drift(training, levels, uneven, self.sensor).reasons
+        return promise_of(training, True, reasons, self.sensor.count(None))
 
 
 class Promise(NamedTuple):
@@ -142,14 +142,13 @@ def promise_of_stream(
     """Say what is promised for so many windows, by what is wrong with the sensor in them."""
     sounding = n - sum(faults.get(fault, 0) for fault in NO_SOUND)
     reasons = (*_by_level(faults, sounding), *_by_band(faults, sounding))
-    drift = Drift(0.0, 0.0, 0.0, reasons)
-    return promise_of(training, is_own, drift, n - sum(faults.values()))
+    return promise_of(training, is_own, reasons, n - sum(faults.values()))
 
 
 def promise_of(
-    training: Training | None, is_own: bool, drift: Drift | None, n_judged: int
+    training: Training | None, is_own: bool, reasons: tuple[str, ...], n_judged: int
 ) -> Promise:
-    """Say what is promised for so many clips."""
+    """Say what is promised for so many clips, if no drift is a reason against it."""
     if training is None:
         unknown = "this detector does not know how its threshold came about"
         return Promise(None, None, False, (unknown,))
@@ -161,7 +160,6 @@ def promise_of(
             "it takes several recordings, and this detector knows one or none apart"
         )
         return Promise(None, None, False, (nothing,))
-    reasons = () if drift is None else drift.reasons
     rate = training.promised_rate
     return Promise(rate, rate * n_judged, not reasons, reasons)
 

@@ -140,7 +140,8 @@ def write_report(
             heard.spectra[sounding],
             [row.sensor for row in rows if row.sensor not in NO_SOUND],
         )
-    promise = promise_of(training, threshold is None, drift, _n_judged(rows))
+    reasons = drift.reasons if drift else ()
+    promise = promise_of(training, threshold is None, reasons, _n_judged(rows))
     told = _in_short(rows, recordings, used, promise)
     html = render(
         "report",
