@@ -173,7 +173,7 @@ def make_synthetic_machine(
 
     def clip(kind: str, number: int) -> np.ndarray:
         rng = np.random.default_rng([seed, 1, hall, kind == NORMAL, number])
-        gain_db = harmonics_db + rng.normal(0, 0.2, _N_HARMONICS)
+        gain_db = harmonics_db + 0.2 * rng.standard_normal(_N_HARMONICS)
         audio = _turning(rng, turns, gain_db, sr)
         if kind != NORMAL:
             audio = _FAULTS[kind](rng, audio, rotation_hz, sr)

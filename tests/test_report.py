@@ -22,6 +22,7 @@ from esa4_helpers import (
     write_report,
 )
 from esa4_helpers.report import _media
+from esa4_helpers.report.page import _write
 
 SR = 16000
 N_DAYS = 24
@@ -121,7 +122,7 @@ class TestNumbers:
 
     def test_the_summary_counts_the_rows(self, told, rows):
         json.dumps(told, allow_nan=False)
-        assert told["clips"] == len(rows) == 11
+        assert told["clips"] == len(rows) == told["seconds"] == 11
         assert told["recordings"] == 4
         assert list(told["unusable"]) == ["<b>empty.wav"]
         assert told["alarms"] == sum(row.alarm for row in rows) == 3
@@ -158,6 +159,12 @@ class TestNumbers:
     def test_a_file_that_can_not_be_used_is_named_with_its_reason(self, page):
         assert "<b>empty.wav: empty" in page.find(id="health").get_text()
         assert page.get_text().count("empty.wav") == 1
+
+    def test_all_that_took_part_in_the_training_tells_its_version(self, page, detector):
+        then = detector.training_.versions
+        assert cells(page, "about") == [
+            [name, version, version] for name, version in then.items()
+        ]
 
     def test_the_promise_is_told_for_a_day(self, page, told):
         assert told["false_alarms_a_day"] == pytest.approx(0.05 * 86400)
@@ -219,9 +226,23 @@ class TestFile:
         with pytest.raises(error, match=why):
             write_report(detector, new, tmp_path / name)
 
-    def test_only_recordings_are_reported_on(self, detector, tmp_path):
-        with pytest.raises(TypeError, match="read_recordings"):
+    def test_a_report_that_can_not_be_written_in_full_leaves_the_old_one(
+        self, tmp_path, full_disk
+    ):
+        old = tmp_path / "report.html"
+        old.write_text("old")
+        full_disk(100)
+        with pytest.raises(OSError, match=r"\[Errno 27\]"):
+            _write("new" * 10_000, old)
+        assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+
+    def test_only_recordings_are_reported_on(self, detector, new, tmp_path):
+        with pytest.raises(TypeError, match=r"read_recordings returns, got str$"):
             write_report(detector, "folder", tmp_path / "report.html")
+        with pytest.raises(TypeError, match=r"^title must be a text, got 3$"):
+            write_report(detector, new, tmp_path / "report.html", title=3)
+        with pytest.raises(ValueError, match="most_alarms must be"):
+            write_report(detector, new, tmp_path / "report.html", most_alarms=-1)
 
 
 @pytest.fixture(scope="class")
@@ -339,8 +360,16 @@ class TestOtherDetectors:
         told = write_report(Loudest(offset_=-0.05), new, tmp_path / "report.html")
         assert told["promised_rate"] is None
         assert told["threshold"] == 0.05
-        text = parsed(tmp_path / "report.html").get_text()
-        assert "does not know how loud its training was" in text
+        page = parsed(tmp_path / "report.html")
+        assert "does not know how loud its training was" in page.get_text()
+        assert page.h1.get_text() == "What the machine sounded like"
+        assert [row[:2] for row in cells(page, "about")] == [
+            ["python", "unknown"],
+            ["esa4-helpers", "unknown"],
+        ]
+        drawn = {part["id"]: len(part.find_all("svg")) for part in page("section")}
+        assert {name for name, n in drawn.items() if n} == {"scores", "drift"}
+        assert drawn["drift"] == 1
 
     def test_one_without_a_threshold_needs_one(self, new, tmp_path):
         file = tmp_path / "report.html"
@@ -358,6 +387,8 @@ class TestSize:
         assert told["clips"] == 5000
         assert told["alarms"] > 40
         page = parsed(tmp_path / "report.html")
+        assert "The worst 20 are shown" in page.find(id="alarms").get_text()
+        assert len(page.find_all("article")) == 1 + 20
         readings = json.loads(page.find(id="readings").string)
         assert len(readings) == 480
         # What is brief is not lost, neither in words nor in the drawing.
@@ -377,10 +408,27 @@ class TestSize:
         assert heard[0]
         assert not heard[-1]
         assert heard == sorted(heard, reverse=True)
-        assert "left out" in shown[-1].get_text()
+        assert "so that this file stays below 10 MB" in shown[-1].get_text()
+
+    def test_long_lists_say_how_much_of_them_is_shown(self, tmp_path):
+        folder = write(tmp_path / "new", {"a.wav": noise(1, 0)})
+        for i in range(101):
+            (folder / f"empty {i}.wav").touch()
+        write_report(
+            Loudest(offset_=-0.001),
+            read(folder),
+            tmp_path / "report.html",
+            most_alarms=0,
+        )
+        page = parsed(tmp_path / "report.html")
+        health = page.find(id="health")
+        assert "The first 100 of 101 are shown." in health.get_text()
+        assert len(health.find_all("li")) == 100
+        assert not page.find_all("article")
 
     def test_no_sound_at_all_is_a_report_too(self, detector, tmp_path):
         silent = read(write(tmp_path / "new", {"a.wav": np.zeros(2 * SR)}))
         told = write_report(detector, silent, tmp_path / "report.html")
         assert (told["alarms"], told["sensor_faults"]) == (0, 2)
+        assert len(parsed(tmp_path / "report.html").find_all("svg")) == 1
         assert "No clip has a score" in parsed(tmp_path / "report.html").get_text()

@@ -298,6 +298,29 @@ def test_marks_stand_in_the_middle_of_their_clips_time():
     assert (none["above"], none["highest"]) == (0, None)
 
 
+@pytest.mark.parametrize(("hop", "seconds"), [(4000, 1.0), (12000, 2.0)])
+def test_in_short_what_was_heard_counts_once(hop, seconds):
+    cut = SimpleNamespace(hop=hop, n_samples=8000)
+    skipped, partial = {"x.wav": "empty"}, {"y.wav": "breaks off"}
+    made = SimpleNamespace(cut=cut, sr=16000, skipped=skipped, partial=partial)
+    promise = Promise(0.1, 0.2, False, ("drift",))
+    assert page._in_short(ROWS, made, 2, promise) == {
+        "clips": 4,
+        "recordings": 2,
+        "seconds": seconds,
+        "alarms": 1,
+        "sensor_faults": 2,
+        "unusable": skipped,
+        "partial": partial,
+        "threshold": 2.0,
+        "promised_rate": 0.1,
+        "expected_false_alarms": 0.2,
+        "false_alarms_a_day": pytest.approx(0.1 * 2 * 86400),
+        "promise_kept": False,
+        "reasons": ["drift"],
+    }
+
+
 @pytest.mark.parametrize(
     ("training", "ends", "place"),
     [
