@@ -205,7 +205,7 @@ def make_synthetic_machine(
 def _hall_response(hall: int, n_samples: int, sr: float) -> np.ndarray:
     """What room and microphone do to each frequency, as a factor."""
     rng = np.random.default_rng([hall, 0])
-    points_hz = np.geomspace(50.0, 8000.0, 6)
+    points_hz = 1000 * np.geomspace(0.05, 8.0, 6)
     response_db = rng.uniform(-3.0, 3.0) + rng.normal(0, 3.0, len(points_hz))
     frequencies = np.fft.rfftfreq(n_samples, 1 / sr).clip(points_hz[0], points_hz[-1])
     return db_to_amplitude(
@@ -220,7 +220,7 @@ def _turning(
     phases = rng.uniform(0, 2 * np.pi, len(gain_db))
     partials = db_to_amplitude(gain_db) * np.exp(1j * phases)
     # The harmonics are powers of the first: a tenth of the time of as many sines.
-    tones = np.polyval([*partials[::-1], 0], turns).imag
+    tones = (turns * np.polyval(partials[::-1], turns)).imag
     air = _coloured_noise(rng, turns.size, sr, slope_db_per_octave=-3.0)
     return (_unit(tones) + air) / np.sqrt(2)
 

@@ -8,6 +8,11 @@ from esa4_helpers import change_mask, log_mel_spectrogram
 from esa4_helpers.synthesis import (
     ANOMALY_KINDS,
     RECORDED_ANOMALY_KINDS,
+    _clicks,
+    _hum,
+    _microphone_noise,
+    _mix,
+    _room,
     insert_fault,
     synthesize_clip,
 )
@@ -18,13 +23,13 @@ KINDS = ("normal", *ANOMALY_KINDS)
 STEP = 1 / 32767
 # Of a clip that is made, and of what a fault adds to another one.
 TRACES = {
-    "normal": (-0.6473, 0.0000),
-    "weak click": (-0.6855, 0.3522),
-    "missing click": (-0.6925, 0.3608),
-    "late click": (-0.4947, 0.1017),
-    "double click": (-0.7156, 0.0412),
-    "hiss": (-0.4684, -0.0514),
-    "squeak": (-0.7334, 0.0712),
+    "normal": (-0.89665, 0.0),
+    "weak click": (-0.83624, -0.46895525),
+    "missing click": (-0.82481, -0.59074221),
+    "late click": (-0.47019, -0.27666314),
+    "double click": (-0.92427, -0.15990890),
+    "hiss": (-1.01969, -0.15332801),
+    "squeak": (-0.97662, -0.15816842),
 }
 
 
@@ -83,12 +88,33 @@ def test_same_seed_same_clip_and_other_seed_other_clip(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_seed_keeps_its_clip_from_version_to_version(kind):
     clip = synthesize_clip(kind, sr=SR, random_state=3)
-    healthy = synthesize_clip(sr=SR, duration=4.0, random_state=4)
+    healthy = synthesize_clip(sr=SR, duration=4.0, random_state=4).astype(np.float64)
     change = 0 * healthy
     if kind != "normal":
         change = insert_fault(healthy, SR, kind, random_state=3) - healthy
+    traces = TRACES[kind]
     # Some samples may be rounded to the next step elsewhere.
-    assert (trace(clip), trace(change)) == pytest.approx(TRACES[kind], abs=5 * STEP)
+    assert trace(clip) == pytest.approx(traces[0], abs=5 * STEP)
+    assert trace(change) == pytest.approx(traces[1], abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("seed", "traces"),
+    [
+        (1, [0.21212867, 0.1151592, 0.00827395, 0.39933906]),
+        # No other machine hums.
+        (2, [0.21700122, 0.0, -0.00363378, -0.03598293]),
+    ],
+)
+def test_a_seed_keeps_the_parts_of_its_clip(seed, traces):
+    rng, size = np.random.default_rng(seed), (40000, SR)
+    parts = [
+        _room(rng, *size),
+        _hum(rng, *size) + np.zeros(40000),
+        _microphone_noise(rng, 40000),
+        _mix(_clicks(rng, *size), 40000),
+    ]
+    assert [trace(part) for part in parts] == pytest.approx(traces, abs=1e-7)
 
 
 @pytest.mark.parametrize("sr", [8000, 16000, 22050, 44100])

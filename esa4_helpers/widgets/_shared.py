@@ -74,7 +74,6 @@ def _environment(package: str = __package__) -> Environment:
     return environment
 
 
-@cache
 def _static(package: str, name: str) -> Markup:
     # Scripts and styles are the package's own: to be taken as they stand.
     places = (files(place) / "static" / name for place in (package, __package__))
@@ -233,7 +232,6 @@ def _map_picture(values: np.ndarray, low: float, high: float) -> str:
     return address(buffer.getvalue(), "image/png")
 
 
-@cache
 def _palette() -> bytes:
     return colormaps["magma"](np.arange(256), bytes=True)[:, :3].tobytes()
 

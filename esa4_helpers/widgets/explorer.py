@@ -371,8 +371,8 @@ def _still(is_anomaly: np.ndarray, scores: dict[str, np.ndarray]) -> str:
     # The default style, whatever the notebook has set: the same bytes each time.
     with plt.style.context("default"):
         figure = Figure(figsize=(4, 3 * len(scores)), layout="constrained")
-        panels = figure.subplots(len(scores), squeeze=False)[:, 0]
-        for ax, (detector, values) in zip(panels, scores.items(), strict=True):
+        panels = figure.subplots(len(scores), squeeze=False)
+        for ax, (detector, values) in zip(panels.flat, scores.items(), strict=True):
             title = f"{detector}, AUC = {two_digits(auc(is_anomaly, values))}"
             plot_scores(is_anomaly, values, title=plain(title), ax=ax)
         return figure_picture(figure)

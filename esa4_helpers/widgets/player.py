@@ -52,7 +52,7 @@ class ClipPlayer:
             raise ValueError(
                 f"clip must be one clip of one channel, (n_samples,), got {clip.shape}"
             )
-        clip = check_clips(clip[np.newaxis], "clip")[0]
+        [clip] = check_clips(clip[np.newaxis], "clip")
         sr = check_sample_rate(sr)
         check_page(1, len(clip) / sr)
         if not isinstance(label, str):

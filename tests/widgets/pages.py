@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import io
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 
 from esa4_helpers import (
     ClipGallery,
@@ -103,6 +105,12 @@ class Reader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.texts.append(data)
+
+
+def pixels(address: str) -> np.ndarray:
+    """The colours of a picture, low frequencies first."""
+    png = base64.b64decode(address.removeprefix("data:image/png;base64,"))
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))[::-1]
 
 
 def wait_for_sound(page: Page, id: str) -> None:

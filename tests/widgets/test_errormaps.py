@@ -1,15 +1,12 @@
 from __future__ import annotations
 
-import base64
-import io
-
 import numpy as np
 import pytest
 from bs4 import BeautifulSoup
 from matplotlib import colormaps
-from PIL import Image
 
-from esa4_helpers.widgets._shared import scaled_maps
+from esa4_helpers import Dataset, ErrorMapViewer
+from esa4_helpers.widgets._shared import map_pictures, scaled_maps
 
 from .pages import (
     FEW,
@@ -20,6 +17,7 @@ from .pages import (
     errormaps,
     heads,
     heard,
+    pixels,
     texts,
     wait_for_sound,
 )
@@ -39,10 +37,13 @@ def test_its_colours_mean_the_same_as_in_the_other_widgets():
     )
 
 
-def pixels(address: str) -> np.ndarray:
-    """The colours of a picture, low frequencies first."""
-    png = base64.b64decode(address.removeprefix("data:image/png;base64,"))
-    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))[::-1]
+def test_an_error_can_be_none_and_each_picture_is_in_its_place():
+    one = Dataset(FEW.audio[:1], FEW.sr, ["a"], [False], [True])
+    widget = ErrorMapViewer(one, FOUR[:1] - 40, FOUR[:1] - 20, np.zeros((1, 8, 10)))
+    page = BeautifulSoup(widget.html, "html.parser")
+    drawn = [map_pictures(FOUR[:1] - by, -80, -10)[0] for by in (40, 20)]
+    black = map_pictures(np.zeros((1, 8, 10)), 0, 1)
+    assert [image["src"] for image in page.select("img")] == [*drawn, *black]
 
 
 def coloured(values: np.ndarray, low: float, high: float) -> np.ndarray:

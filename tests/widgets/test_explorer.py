@@ -8,8 +8,14 @@ import pytest
 from bs4 import BeautifulSoup
 
 from esa4_helpers import alarm_report, auc
-from esa4_helpers.widgets._shared import scaled_maps
-from esa4_helpers.widgets.explorer import _Axis, _lanes, _thresholds
+from esa4_helpers.widgets._shared import scaled_maps, spectrogram_pictures
+from esa4_helpers.widgets.explorer import (
+    _Axis,
+    _detector_data,
+    _drawing,
+    _lanes,
+    _thresholds,
+)
 
 from .pages import (
     FEW,
@@ -22,6 +28,7 @@ from .pages import (
     explorer,
     heads,
     heard,
+    pixels,
     texts,
     wait_for_sound,
 )
@@ -42,6 +49,15 @@ def test_thresholds_reach_every_outcome_once(scores):
     possible = {tuple(scores > value) for value in (-np.inf, *scores)}
     assert alarms == possible
     assert len(_thresholds(scores)) == len(possible)
+
+
+def test_thresholds_lie_halfway_and_a_twentieth_beyond_the_ends():
+    assert _thresholds(np.array([4.0, 1, 2])) == pytest.approx([0.85, 1.5, 3, 4.15])
+    assert _thresholds(np.array([3.0, 3])) == [2, 4]
+
+
+def test_a_dot_takes_the_first_lane_where_it_has_room():
+    assert _lanes(np.array([36.0, 0, 10, 20, 26])).tolist() == [1, 0, 1, 2, 0]
 
 
 def test_dots_never_touch_and_use_no_more_lanes_than_needed():
@@ -109,6 +125,174 @@ def test_scores_far_from_the_normal_ones_leave_these_apart():
     places = axis.place_of(sorted([*scores, 2.4]))
     assert (np.diff(places) >= 0).all()
     assert _Axis(is_anomaly, np.arange(10.0), {}).stretch is None
+
+
+@pytest.mark.parametrize(
+    ("normal", "stretch"),
+    [((0, 11), None), ((0, 10.9), 5.45), ((0, 1), 0.5), ((1, 1), None)],
+)
+def test_normal_scores_that_would_be_one_heap_get_more_room(normal, stretch):
+    # The axis then reaches 110 to each side of its middle.
+    scores = np.array([*normal, 0.0, 200])
+    axis = _Axis(np.array([False, False, True, True]), scores, {})
+    assert axis.ends == (-10, 210)
+    assert axis.centre == np.mean(normal)
+    assert axis.stretch == (stretch and pytest.approx(stretch))
+    if stretch is None:
+        assert axis.place_of([-10, 100, 210]).tolist() == [18, 170, 322]
+    else:
+        low, at, high = np.arcsinh((np.array([-10, 10, 210]) - axis.centre) / stretch)
+        place = 18 + 304 * (at - low) / (high - low)
+        assert axis.place_of([-10, 10, 210]) == pytest.approx(
+            [18, place, 322], abs=0.06
+        )
+
+
+@pytest.mark.parametrize(
+    ("scores", "named", "ticks"),
+    [
+        (
+            (0, 11, 200),
+            {},
+            "0 at 31.8, 50 at 100.9, 100 at 170, 150 at 239.1, 200 at 308.2",
+        ),
+        # At both ends, too.
+        (
+            (0, 4, 5),
+            {"a": -5, "b": 20},
+            "-5 at 18, 0 at 78.8, 5 at 139.6, 10 at 200.4, 15 at 261.2, 20 at 322",
+        ),
+        (
+            (0, 4, 5),
+            {"a": -6, "b": 6},
+            "-5 at 43.3, -2.5 at 106.7, 0 at 170, 2.5 at 233.3, 5 at 296.7",
+        ),
+        # Stretched: those furthest out come first, and the others where there is room.
+        ((0, 10.9, 200), {}, "0 at 62.2, 100 at 283.5, 10 at 144.2, -10 at 18"),
+        (
+            (0, 0.0002, 1),
+            {},
+            "0 at 126.7, 1 at 321.1, 0.1 at 279.6, 0.01 at 237.9, "
+            "-0.01 at 46.9, 0.001 at 194.7",
+        ),
+        ((0, 2e-6, 1), {}, "0 at 142, 1 at 321.4, 0.01 at 267.7, -0.01 at 36.8"),
+        (
+            (0, 1000, 1e18),
+            {},
+            "0 at 159.4, 1e+15 at 291.3, -1e+15 at 35.3, "
+            "1e+10 at 240.5, -1e+10 at 86.1",
+        ),
+        (
+            (0, 1, -300),
+            {},
+            "0 at 186.8, -100 at 48.9, 10 at 308.7, -10 at 109.8, "
+            "1 at 234.4, -1 at 161.5",
+        ),
+    ],
+)
+def test_an_axis_has_as_many_round_numbers_as_there_is_room_for(scores, named, ticks):
+    axis = _Axis(np.array([False, False, True]), np.array(scores, float), named)
+    shown = [f"{tick['text']} at {tick['x']:g}" for tick in axis.ticks()]
+    assert ", ".join(shown) == ticks
+
+
+def test_names_stand_above_their_thresholds_in_the_first_line_with_room():
+    # Places are 18 more than scores; a letter takes 7, and names stand so far apart.
+    named = {
+        "right end": 304,
+        "zero": 0,
+        "b": 24.4,
+        "c": 24.5,
+        "x" * 50: 150,
+        "y" * 20: 200,
+    }
+    axis = _Axis(np.array([False, True]), np.array([20.0, 284]), named)
+    assert [tuple(mark.values()) for mark in axis.marks()] == [
+        (18, "zero", 18, 0),
+        (42.4, "b", 42.4, 1),
+        (42.5, "c", 42.5, 0),
+        (168, "x" * 50, 175, 2),
+        (218, "y" * 20, 218, 0),
+        (322, "right end", 308.5, 1),
+    ]
+
+
+def test_all_of_a_detector_is_drawn_and_told():
+    clips = FEW.test
+    scores = np.array([0.0, 4, 1, 4])
+    axis = _Axis(clips.is_anomaly, scores, {"known": 0.5, "far": 5})
+    drawn = _drawing(clips, scores, axis)
+    texts = [
+        "clip a, normal, score 0",
+        "clip b, abnormal, score 4",
+        "clip c, normal, score 1",
+        "clip d, abnormal, score 4",
+    ]
+    places = [round(18 + 304 * (score + 0.2) / 5.2, 1) for score in scores]
+    dots = [
+        [(0, places[0], 17, texts[0]), (2, places[2], 17, texts[2])],
+        [(1, places[1], 34 + 17, texts[1]), (3, places[3], 34 + 43, texts[3])],
+    ]
+    bands = drawn.pop("bands")
+    assert [(band["abnormal"], band["top"]) for band in bands] == [
+        (False, 0),
+        (True, 34),
+    ]
+    assert [[tuple(dot.values()) for dot in band["dots"]] for band in bands] == dots
+    assert drawn == {
+        "height": 34 + 60,
+        "ticks": axis.ticks(),
+        "marks": axis.marks(),
+        "marks_height": 15,
+        "line_height": 15,
+        "presets": {"known": 0.5, "far": 5},
+        "stretched": False,
+    }
+    told = _detector_data(clips, scores, axis, None)
+    cuts = told.pop("cuts")
+    assert told == {
+        "auc": "1.00",
+        "roc": "1,1 0.5,1 0,1 0,0",
+        "values": [0, 1, 4],
+        "stops": [-0.2, 0.5, 2.5, 4.2, 5],
+        "first": 0.5,
+        "ends": (-0.2, 5),
+        "centre": 0.5,
+        "stretch": None,
+        "dots": texts,
+    }
+    assert cuts[1] == {
+        "at": 0.5,
+        "point": [0.5, 1],
+        "texts": {
+            "precision": "0.67",
+            "recall": "1.00",
+            "f1": "0.80",
+            "false_alarm_rate": "0.50",
+            "quiet": "1",
+            "false_alarms": "1",
+            "missed": "0",
+            "found": "2",
+        },
+        "summary": "2 of 2 abnormal clips found, 1 of 2 normal clips raise a false alarm",
+    }
+    unnamed = _Axis(clips.is_anomaly, scores, {})
+    assert _drawing(clips, scores, unnamed)["marks_height"] == 0
+    assert _detector_data(clips, scores, unnamed, None)["first"] == 2.5
+    apart = _Axis(clips.is_anomaly, np.array([0.0, 90, 1, 4]), {})
+    assert _drawing(clips, scores, apart)["stretched"]
+
+
+def test_before_a_detector_is_chosen_there_is_a_picture_of_each():
+    page = BeautifulSoup(explorer(FEW, maps=None).html, "html.parser")
+    assert pixels(page.img["src"]).shape == (900, 400, 3)
+    assert page.select_one(".esa4-hit")["r"] == "13"
+    shown = page.select_one("[data-part=spectrogram]")["src"]
+    assert shown == spectrogram_pictures(FEW.test.audio, FEW.sr)[0]
+    assert not page.select("[data-part=map]")
+    one = explorer(FEW, scores={"one": np.arange(4.0)}, maps=None, thresholds=None)
+    page = BeautifulSoup(one.html, "html.parser")
+    assert pixels(page.img["src"]).shape == (300, 400, 3)
 
 
 def test_names_of_thresholds_never_overlap():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from bs4 import BeautifulSoup
 
-from esa4_helpers.widgets.gallery import _by_number
+from esa4_helpers.widgets.gallery import _by_number, _style
 
 from .pages import (
     CLIPS,
@@ -81,6 +81,24 @@ def test_each_clip_is_in_its_group_and_no_group_is_empty(clips, groups):
 def test_bad_sort_keys_are_named(keys, error, message):
     with pytest.raises(error, match=message):
         gallery(FEW, sort_keys=keys)
+
+
+@pytest.mark.parametrize(
+    ("largest", "style"),
+    [
+        (0, ".0f"),
+        (0.0001, ".3g"),
+        (0.001, ".5f"),
+        (1, ".2f"),
+        (99.9, ".1f"),
+        (999, ".0f"),
+        (99_999, ".0f"),
+        (999_999, ".0f"),
+        (1e6, ".3g"),
+    ],
+)
+def test_of_the_largest_number_three_digits_are_shown(largest, style):
+    assert _style(largest) == style
 
 
 @pytest.mark.parametrize("how", ["click", "Enter", "Space"])

@@ -10,6 +10,12 @@ from bs4 import BeautifulSoup
 
 from esa4_helpers import Dataset, auc, permutation_p_value
 from esa4_helpers.widgets._shared import spectrogram_pictures
+from esa4_helpers.widgets.listening import (
+    _check_ways,
+    _detector,
+    _score_text,
+    _shift,
+)
 
 from .pages import (
     CLIPS,
@@ -19,6 +25,7 @@ from .pages import (
     address_of,
     hear_all,
     listening,
+    pixels,
     play_fast,
     texts,
 )
@@ -66,6 +73,43 @@ def test_no_listening_test_that_a_browser_could_not_count():
     )
     with pytest.raises(ValueError, match=f"{comb(22, 11)} ways, more than"):
         listening(clips, scores={"a": np.arange(22)})
+
+
+def test_a_browser_goes_through_200_000_ways_and_no_more():
+    _check_ways(np.arange(200_000) == 0)
+    why = (
+        "1 of the 200001 test clips can be called abnormal in 200001 ways, more than the "
+        "200000 that a browser can go through: use fewer clips"
+    )
+    with pytest.raises(ValueError, match=f"^{why}$"):
+        _check_ways(np.arange(200_001) == 0)
+
+
+def test_curves_move_away_from_each_other_by_turns():
+    shifts = [_shift(number) for number in range(5)]
+    assert shifts == pytest.approx([0.0125, -0.0125, 0.025, -0.025, 0.0375])
+
+
+def test_what_a_detector_says_is_ready_to_be_read():
+    scores = np.array([1.0, 2, 3, 3, 0])
+    told = [_score_text("a", scores, clip).replace("\xa0", " ") for clip in range(4)]
+    assert told == [
+        "a: 1 (rank 4)",
+        "a: 2 (rank 3)",
+        "a: 3 (rank 1)",
+        "a: 3 (rank 1)",
+    ]
+    # A curve's points are those of all thresholds, on a straight line, too.
+    assert _detector("a", np.array([False, True, True, False, False]), scores) == {
+        "name": "a",
+        "auc": "0.75",
+        "roc": "0,0 0.3333,0.5 0.3333,1 0.6667,1 1,1",
+    }
+
+
+def test_without_scripts_the_curves_of_the_detectors_are_seen():
+    page = BeautifulSoup(listening(FEW).html, "html.parser")
+    assert pixels(page.img["src"]).shape == (400, 400, 3)
 
 
 # All clips, as short as they can be.

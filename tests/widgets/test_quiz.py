@@ -7,6 +7,7 @@ from browser import barriers, overflow
 from bs4 import BeautifulSoup
 
 from esa4_helpers import ClipQuiz, Dataset
+from esa4_helpers.widgets._shared import spectrogram_pictures
 
 from .pages import CLIPS, FEW, Reader, address_of, heads
 from .test_shared import NASTY, THEMES
@@ -44,6 +45,10 @@ def test_each_letter_has_its_sound_and_its_picture():
         assert figure.audio["src"] == address_of(CLIPS.test, i)
         assert figure.audio["aria-label"] == f"clip {letter}"
         assert figure.img["alt"] == f"Log-mel spectrogram of clip {letter}"
+    # Twice as fine in both directions as in other widgets.
+    assert [
+        image["src"] for image in page.select("figure img")
+    ] == spectrogram_pictures(CLIPS.test.audio, CLIPS.sr, n_mels=128, hop_length=256)
 
 
 def test_clips_are_chosen_and_put_in_order():
@@ -52,6 +57,11 @@ def test_clips_are_chosen_and_put_in_order():
     assert items == ["A: abnormal", "B: normal"]
     sounds = [audio["src"] for audio in page.find_all("audio")]
     assert sounds == [address_of(FEW, 3), address_of(FEW, 0)]
+
+
+@pytest.mark.parametrize("n_clips", [1, 26])
+def test_there_is_a_letter_for_each_of_up_to_26_clips(n_clips):
+    assert len(parsed(clips=[4] * n_clips).find_all("figure")) == n_clips
 
 
 def test_texts_are_text_and_never_html():

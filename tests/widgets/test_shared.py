@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import base64
+import io
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,6 +12,7 @@ from functools import cache
 from inspect import getdoc, signature
 from pathlib import Path
 
+import librosa
 import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
@@ -17,11 +20,27 @@ import pytest
 from browser import barriers, overflow
 from bs4 import BeautifulSoup
 from jinja2 import UndefinedError
+from matplotlib import colormaps
+from matplotlib.figure import Figure
 from nbconvert import HTMLExporter
+from PIL import Image
 
 import esa4_helpers
-from esa4_helpers import ClipPlayer, Dataset, widgets
-from esa4_helpers.widgets._shared import _environment, render
+from esa4_helpers import ClipPlayer, Dataset, log_mel_spectrogram, widgets
+from esa4_helpers.widgets import _shared
+from esa4_helpers.widgets._shared import (
+    _environment,
+    check_page,
+    encode_sound,
+    figure_picture,
+    map_pictures,
+    render,
+    scaled_maps,
+    sound_data,
+    spectrogram_pictures,
+    svg_points,
+    two_digits,
+)
 
 from .pages import (
     CLIPS,
@@ -34,6 +53,7 @@ from .pages import (
     gallery,
     hear_all,
     listening,
+    pixels,
     playing,
     scores_for,
     wait_for_sound,
@@ -58,7 +78,7 @@ def test_same_input_gives_the_same_bytes_whatever_the_style(make):
     page = small(make)
     esa4_helpers.set_style()
     plt.rcParams["font.size"] = 20
-    again = make(FEW)._repr_html_()
+    again = make(FEW, gain_db=0.0)._repr_html_()
     plt.rcdefaults()
     assert again == page
     assert plt.get_fignums() == []
@@ -91,6 +111,86 @@ def test_a_recording_of_hours_is_refused():
     long = Dataset([hours, hours], 1000, ["a", "b"], [0, 0], [0, 1])
     with pytest.raises(ValueError, match="2 clips of 601 s"):
         widgets.ClipQuiz(long, "Which?")
+
+
+def test_a_page_carries_200_clips_and_600_s():
+    check_page(200, 3)
+    check_page(1, 600)
+    for n_clips, duration in ((201, 0.1), (1, 600.1), (200, 3.01)):
+        why = f"^{n_clips} clips of {duration} s would .* 200 clips and 600 s at most"
+        with pytest.raises(ValueError, match=why):
+            check_page(n_clips, duration)
+
+
+def test_templates_are_read_once_and_their_commands_leave_no_gap():
+    assert _environment() is _environment()
+    text = "  {% if true %}\n<p>\n  {% endif %}\n"
+    assert _environment().from_string(text).render() == "<p>\n"
+
+
+def test_colours_of_a_picture_are_a_palette_of_256():
+    shares = np.linspace(0, 1, 256)
+    values = np.append(3 * shares - 1, [-9, 9])[np.newaxis]
+    indices = np.append(np.arange(256), [0, 255]).astype(np.uint8)[np.newaxis]
+    # Low frequencies, which come first, are at the bottom.
+    picture = Image.fromarray(np.concatenate([indices[:, ::-1], indices]), "P")
+    picture.putpalette(colormaps["magma"](shares, bytes=True)[:, :3].tobytes())
+    buffer = io.BytesIO()
+    picture.save(buffer, format="png", optimize=True)
+    drawn = map_pictures([np.concatenate([values, values[:, ::-1]])], -1, 2)
+    assert [base64.b64decode(one.partition(",")[2]) for one in drawn] == [
+        buffer.getvalue()
+    ]
+
+
+def test_small_spectrograms_show_what_is_heard():
+    heard = np.array([[0.0, 0.5]]).repeat(6000, axis=1)
+    [drawn] = spectrogram_pictures(heard, 48000)
+    at_16000 = librosa.resample(heard, orig_sr=48000, target_sr=16000)
+    levels = log_mel_spectrogram(at_16000, 16000, n_mels=64, hop_length=512)
+    assert [drawn] == map_pictures(levels, -80, -10)
+    assert pixels(drawn).shape == (64, 8, 3)
+
+
+def test_a_figure_has_a_hundred_dots_to_the_inch():
+    assert pixels(figure_picture(Figure(figsize=(2, 1)))).shape == (100, 200, 3)
+
+
+def test_maps_end_at_their_rarest_cells_and_at_nothing_where_none_is_below():
+    maps = np.stack([np.arange(-100.0, 101), np.arange(201.0)])[:, np.newaxis]
+    drawn = scaled_maps(maps)
+    assert drawn["own"]["ends"] == [["-99", "99"], ["0", "199"]]
+    low, high = np.percentile(maps, (0.5, 99.5))
+    assert drawn["common"]["ends"] == [[f"{low:.4g}", f"{high:.4g}"]] * 2
+    assert drawn["common"]["pictures"] == map_pictures(maps, low, high)
+    assert drawn["own"]["pictures"] == [
+        *map_pictures(maps[:1], -99, 99),
+        *map_pictures(maps[1:], 0, 199),
+    ]
+
+
+def test_what_just_fits_is_heard_and_not_turned_over(monkeypatch):
+    written = []
+    monkeypatch.setattr(
+        _shared.soundfile, "write", lambda file, *given, **more: written.append(given)
+    )
+    full = np.where(np.arange(8820) % 882 < 441, 1.0, -1.0)
+    encode_sound(full, 44100, "full", 0.0)
+    [(samples, sr)] = written
+    assert (samples.min(), samples.max(), sr) == (-1, 1, 16000)
+    assert len(samples) == 3200
+    why = "^the clip 'full' reaches 1.01 at a gain of 0.1 dB, beyond .-1, 1.: turn the gain"
+    with pytest.raises(ValueError, match=why):
+        encode_sound(full, 44100, "full", 0.1)
+
+
+def test_sounds_have_the_length_of_their_clips():
+    assert sound_data(FEW, 0.0)["duration"] == 0.25
+
+
+def test_numbers_are_written_for_people_and_for_a_drawing():
+    assert [two_digits(x) for x in (0.125, np.nan)] == ["0.12", "NaN (no alarm)"]
+    assert svg_points([(0, 1), (1 / 3, 2)]) == "0,1 0.3333,2"
 
 
 def test_styles_and_scripts_stay_small():

@@ -105,6 +105,7 @@ def test_formats_are_for_all_columns_or_for_some(formats, expected):
 
 def test_shading_runs_between_its_ends_and_no_further():
     rows = {str(v): {"b": v} for v in (-9, 0.5, 0.75, 1, 9, np.nan, None, "x", True)}
+    assert shares({"a": {"b": 1}}, shade=(0, 3)) == [0.33]
     full = [0, 0, 0.5, 1, 1, None, None, None, None]
     assert shares(rows, shade=(0.5, 1)) == full
     assert shares(rows, shade=(1, 0.5)) == [v if v is None else 1 - v for v in full]
@@ -129,7 +130,11 @@ def test_names_and_texts_are_text_and_never_html():
     [
         ({"rows": {}}, ValueError, "at least one row"),
         ({"rows": {"a": {}}}, ValueError, r"rows\['a'\] must hold at least one column"),
-        ({"rows": {"a": {"b": 1}, "c": {"d": 1}}}, ValueError, "the same columns"),
+        (
+            {"rows": {"a": {"b": 1}, "c": {"d": 1}}},
+            ValueError,
+            r"the same columns: rows\['a'\] has \['b'\], rows\['c'\] has \['d'\]$",
+        ),
         ({"rows": [1]}, TypeError, "rows must map a text"),
         ({"rows": {"a": 1}}, TypeError, r"rows\['a'\] must map a text"),
         ({"rows": {"a": {"b": [1]}}}, TypeError, "a number or a text, got \\[1\\]"),
@@ -140,6 +145,7 @@ def test_names_and_texts_are_text_and_never_html():
         ({"shade": (1, 1)}, ValueError, "different numbers, got 1"),
         ({"shade": (0, np.nan)}, ValueError, "shade must be finite"),
         ({"shade": 3}, TypeError, "shade must be two numbers"),
+        ({"shade": (0, 1, 2)}, TypeError, "shade must be two numbers"),
     ],
 )
 def test_bad_input_is_named(changes, error, message):
