@@ -205,7 +205,7 @@ def make_synthetic_machine(
 def _hall_response(hall: int, n_samples: int, sr: float) -> np.ndarray:
     """What room and microphone do to each frequency, as a factor."""
     rng = np.random.default_rng([hall, 0])
-    points_hz = 1000 * np.geomspace(0.05, 8.0, 6)
+    points_hz = np.geomspace(50.0, 8000.0, 6)
     response_db = rng.uniform(-3.0, 3.0) + rng.normal(0, 3.0, len(points_hz))
     frequencies = np.fft.rfftfreq(n_samples, 1 / sr).clip(points_hz[0], points_hz[-1])
     return db_to_amplitude(
