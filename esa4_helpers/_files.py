@@ -90,11 +90,7 @@ def fetch(url: str, largest: int, progressbar: bool = False) -> bytes:
         announced = response.headers.get("Content-Length", "")
         size = int(announced) if announced.isdecimal() else None
         kind = response.headers.get("Content-Type", "")
-        bar = tqdm(
-            total=size, unit="B", unit_scale=True, unit_divisor=1024,
-            disable=not progressbar,
-        )  # fmt: skip
-        with bar:
+        with progress(size, progressbar) as bar:
             for piece in _pieces(response):
                 data += piece
                 bar.update(len(piece))
@@ -111,6 +107,13 @@ def fetch(url: str, largest: int, progressbar: bool = False) -> bytes:
                         f"{LONGEST_DOWNLOAD / 60:g} min"
                     )
     return bytes(data)
+
+
+def progress(size: int | None, visible: bool = True) -> tqdm:
+    """Show how much of a download has come."""
+    return tqdm(
+        total=size, unit="B", unit_scale=True, unit_divisor=1024, disable=not visible
+    )
 
 
 def _pieces(response: requests.Response) -> Iterator[bytes]:

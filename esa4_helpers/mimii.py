@@ -48,6 +48,7 @@ from ._files import (
     LoginPageError,
     SlowDownloadError,
     given_path,
+    progress,
     reason,
     trouble_with,
     write_whole,
@@ -203,7 +204,7 @@ def mimii_folder() -> Path:
     return given_path(given) if given else cache_folder() / "mimii"
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Wanted:
     """What `load_mimii` was asked for, checked."""
 
@@ -218,8 +219,7 @@ class _Wanted:
         check_choice(self.machine, "machine", MACHINES)
         check_choice(self.model, "model", MODELS)
         # So that 6.0 is 6 in the name of the archive, too.
-        snr_db = check_choice(self.snr_db, "snr_db", SNRS_DB)
-        object.__setattr__(self, "snr_db", snr_db)
+        self.snr_db = check_choice(self.snr_db, "snr_db", SNRS_DB)
         if self.n_normal is not None:
             check_count(self.n_normal, "n_normal", at_least=1)
         if self.n_abnormal is not None:
@@ -265,7 +265,7 @@ class _Wanted:
                         clips.append(member)
         for label, count in ((NORMAL, self.n_normal), (ABNORMAL, self.n_abnormal)):
             n_found = len(chosen[label])
-            if n_found == 0 and count != 0:
+            if not n_found and count != 0:
                 raise DatasetError(
                     f"{source} holds no {label} clips of {self.machine} {self.model}: "
                     f"expected .../{self.model}/{label}/00000000.wav and so on.\n"
@@ -300,7 +300,7 @@ class _Wanted:
             raise DatasetError(
                 f"{source} is no WAV file that can be read: {error}\n{self.ways_out}"
             ) from error
-        if samples.size == 0:
+        if not samples.size:
             raise DatasetError(f"{source} holds no samples.\n{self.ways_out}")
         return np.ascontiguousarray(samples)
 
@@ -441,7 +441,7 @@ def _read_fetched(folder: Path, wanted: _Wanted) -> dict[str, np.ndarray]:
     return {member: clips[member] for member in chosen}
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Kept:
     """What has been fetched of one archive."""
 
@@ -555,9 +555,8 @@ def _announced(
         f"{title}: clips to fetch: {len(members)} ({n_bytes / 2**20:.1f} MiB), "
         f"to be kept in {folder}",
         file=sys.stderr,
-        flush=True,
     )
-    with tqdm(total=n_bytes, unit="B", unit_scale=True, unit_divisor=1024) as bar:
+    with progress(n_bytes) as bar:
         yield bar
 
 
@@ -572,7 +571,7 @@ class _InTime:
 
     def read(self, size: int) -> bytes:
         data, deadline = bytearray(), time.monotonic() + _files.LONGEST_DOWNLOAD
-        while len(data) < size and (piece := self._answer.read1(size - len(data))):
+        while piece := self._answer.read1(size - len(data)):
             data += piece
             if time.monotonic() > deadline:
                 raise SlowDownloadError(
@@ -630,8 +629,8 @@ class _Patience(Retry):
         **kwargs: Any,
     ) -> Retry:
         if response is not None:
-            wait = self.get_retry_after(response) or 0
-            if wait > _LONGEST_WAIT:
+            wait = self.get_retry_after(response)
+            if wait and wait > _LONGEST_WAIT:
                 raise urllib3.exceptions.MaxRetryError(None, url, None)
         return super().increment(method, url, response, *args, **kwargs)
 

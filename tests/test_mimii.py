@@ -14,6 +14,7 @@ import time
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -71,6 +72,13 @@ def place_of(member: str, archive: bytes) -> slice:
     return slice(start, start + info.compress_size)
 
 
+def declared(member: str, offset: int, n_bytes: int) -> bytes:
+    """An archive that gives a member this size, at a place of its entry."""
+    archive, entry = bytearray(ZIP), ZIP.rindex(member.encode()) - 46
+    archive[entry + offset : entry + offset + 4] = n_bytes.to_bytes(4, "little")
+    return bytes(archive)
+
+
 def damaged(member: str, archive: bytes) -> bytes:
     middle = place_of(member, archive).start + 10_000
     return archive[:middle] + b"damaged" + archive[middle + 7 :]
@@ -93,6 +101,7 @@ class Server:
         self.faults: Iterator[str | None] = iter(())
         self.has_ranges = True
         self.paths: list[str] = []
+        self.ranges: list[str] = []
         self.n_bytes = 0
         self.pause = threading.Event()
         server = self
@@ -115,6 +124,7 @@ class Server:
 
     def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
         self.paths.append(request.path)
+        self.ranges.append(request.headers["Range"])
         fault = next(self.faults, None)
         if fault == "drop":
             request.close_connection = True
@@ -331,10 +341,12 @@ class TestWhatIsLoaded:
         assert dataset.test.names == ("abnormal_00000000", "normal_00000001")
         demand_right_clips(dataset)
         assert load(3, 1).names[-1] == "normal_00000010"
+        assert load(1, 0).names == ("normal_00000001",)
 
     def test_other_files_are_passed_over(self, folder):
         unpack(folder)
         (folder / "fan" / "id_02" / "normal" / "readme.txt").write_text("mine")
+        (folder / "fan" / "id_02" / "normal" / "00000099.xml").write_text("mine")
         (folder / "fan" / "id_02" / "normal" / "._00000000.wav").write_text("Finder's")
         (folder / "fan" / "id_02" / "checked").mkdir()
         assert load(None, None).names == names(N_NORMAL, N_ABNORMAL)
@@ -378,7 +390,15 @@ class TestArguments:
             (
                 {"channel": 8},
                 ValueError,
-                "channel is 8, and MIMII has only channels 0 to",
+                "channel is 8, and MIMII has only channels 0 to 7$",
+            ),
+            ({"channel": 9}, ValueError, "channel is 9, and MIMII has only"),
+            (
+                {"n_normal": 6, "n_abnormal": 9},
+                ValueError,
+                "^6 normal clips leave none to train on: the test takes as many as there "
+                "are abnormal ones, here 9. Ask for n_normal of at least 10, or for "
+                "n_abnormal of at most 5$",
             ),
             ({"channel": -1}, ValueError, "channel must be at least 0"),
             ({"channel": True}, TypeError, "channel must be a whole number"),
@@ -433,9 +453,52 @@ class TestGivenFolder:
         ):
             load()
 
-    def test_an_empty_folder_is_named(self, folder):
-        with pytest.raises(DatasetError, match="given, which has no.*nothing"):
+    def test_a_file_is_no_folder(self, monkeypatch, tmp_path):
+        file = tmp_path / "file"
+        file.touch()
+        monkeypatch.setenv("ESA4_MIMII", str(file))
+        with pytest.raises(
+            DatasetError, match=r"/file, which is no folder\.\n" + WAYS_OUT
+        ):
             load()
+
+    @pytest.mark.parametrize(
+        ("found", "listed"),
+        [
+            ((), "nothing"),
+            (("fan",), "fan"),
+            (("valve/", f"{ARCHIVE}.zip/"), f"{ARCHIVE}.zip, valve"),
+        ],
+    )
+    def test_what_is_expected_and_what_is_found_is_named(self, folder, found, listed):
+        for name in found:
+            (folder / name).mkdir() if name.endswith("/") else (folder / name).touch()
+        expected = [f"{ARCHIVE}/fan", ARCHIVE, f"{ARCHIVE}.zip"]
+        if f"{ARCHIVE}.zip/" not in found:
+            expected.append("fan")
+        with pytest.raises(DatasetError) as caught:
+            load()
+        assert str(caught.value).startswith(
+            f"ESA4_MIMII names {folder}, which has no fan id_02 at -6 dB: expected one "
+            f"of {', '.join(expected)}, found {listed}.\nWays out:\n"
+        )
+
+    def test_a_clip_that_can_not_be_read_is_named(self, folder):
+        unpack(folder)
+        (folder / BAD).unlink()
+        (folder / BAD).mkdir()
+        with pytest.raises(
+            DatasetError, match=f"fan can't be read: .*{BAD}'\n" + WAYS_OUT
+        ):
+            load()
+
+    def test_a_clip_that_ends_too_early_in_a_zip_is_named(self):
+        def read(member: str) -> bytes:
+            raise EOFError
+
+        chosen = mimii._Wanted("fan", "id_02", -6, 1, 0, 0)
+        with pytest.raises(DatasetError, match=f"^a.zip holds a damaged clip, {BAD}: "):
+            mimii._decode_all([BAD], read, Path("a.zip"), chosen)
 
     def test_a_folder_without_abnormal_clips_says_so(self, folder):
         unpack(folder)
@@ -450,6 +513,13 @@ class TestGivenFolder:
             (b"RIFF", DatasetError, r"00000003\.wav is no WAV file"),
             (b"", DatasetError, r"00000003\.wav is no WAV file"),
             (WAVS[BAD][:-100], DatasetError, r"00000003\.wav has \d+ samples and"),
+            (
+                wav(CLIPS[BAD][:9]),
+                DatasetError,
+                f"{BAD[4:]} has 9 samples and .*id_02/normal/00000000.wav has 1600: all "
+                r"clips should be equally long\.\n",
+            ),
+            (wav(np.tile(CLIPS[BAD], (2, 1))), DatasetError, "has 3200 samples and"),
             (WAVS[BAD][:44], DatasetError, r"00000003\.wav holds no samples"),
             (wav(CLIPS[BAD], sr=44100), DatasetError, "44100 Hz.*16000 Hz"),
             (wav(CLIPS[BAD] / 2**15, subtype="FLOAT"), DatasetError, "FLOAT.*PCM_16"),
@@ -460,11 +530,22 @@ class TestGivenFolder:
         with pytest.raises(error, match=message + WAYS_OUT):
             load()
 
-    def test_a_mono_clip_has_channel_0_only(self, folder):
+    @pytest.mark.parametrize("channel", [1, 2])
+    def test_a_mono_clip_has_channel_0_only(self, folder, channel):
         unpack(folder, {m: wav(clip[:, 0]) for m, clip in CLIPS.items()})
         demand_right_clips(load())
-        with pytest.raises(ValueError, match="channel is 1.*00000000.wav.*it is mono"):
-            load(channel=1)
+        with pytest.raises(
+            ValueError,
+            match=f"^channel is {channel}, and .*00000000.wav has only channel 0: it is "
+            "mono$",
+        ):
+            load(channel=channel)
+
+    def test_clips_of_a_few_channels_say_which(self, folder):
+        unpack(folder, {m: wav(clip[:, :2]) for m, clip in CLIPS.items()})
+        demand_right_clips(load(channel=1), 1)
+        with pytest.raises(ValueError, match="has only channels 0 to 1$"):
+            load(channel=2)
 
     @pytest.mark.parametrize("data", [damaged(BAD, ZIP), zipped(WAVS | {BAD: b"RIFF"})])
     def test_a_damaged_clip_in_a_zip_is_named(self, folder, data):
@@ -492,6 +573,7 @@ class TestFetching:
         load(n_normal, n_abnormal)
         assert len(server.paths) <= 5
         assert set(server.paths) == {f"/{ARCHIVE}.zip"}
+        assert server.ranges[0] == "bytes=0-0"
         assert server.n_bytes < 1.3 * n_wanted_bytes(wanted(n_normal, n_abnormal))
 
     def test_joins_clips_over_a_small_gap_and_not_over_a_large_one(self, server):
@@ -522,6 +604,33 @@ class TestFetching:
         assert len(server.paths) == 4
         new = n_wanted_bytes([("normal", 8), ("normal", 9)])
         assert new < server.n_bytes < 1.3 * new
+
+    @pytest.mark.parametrize(
+        ("starts", "stops", "blocks"),
+        [
+            ([5], [9], {5: 4}),
+            ([0, 100], [100, 200], {0: 200}),
+            # 15 % of 200 wanted bytes are 30.
+            ([0, 130], [100, 230], {0: 230}),
+            ([7, 138], [107, 238], {7: 100, 138: 100}),
+            # The smallest gaps first, as far as 45 bytes last.
+            ([0, 140, 246], [100, 240, 346], {0: 100, 140: 206}),
+            ([0, 106, 246], [100, 206, 346], {0: 206, 246: 100}),
+            ([0, 122, 245], [100, 222, 345], {0: 345}),
+            ([0, 23, 400, 900], [20, 43, 450, 910], {0: 43, 400: 50, 900: 10}),
+        ],
+    )
+    def test_a_request_takes_in_gaps_of_at_most_15_percent(self, starts, stops, blocks):
+        assert mimii._blocks(np.array(starts), np.array(stops)) == blocks
+
+    def test_progress_is_counted_in_powers_of_1024(self, capsys):
+        info = SimpleNamespace(compress_size=5 * 2**20)
+        archive = SimpleNamespace(getinfo=lambda member: info)
+        with mimii._announced(archive, ["a", "b"], "fans", Path("kept")) as bar:
+            bar.update(5 * 2**20)
+        line, *_, last = re.split("[\r\n]+", capsys.readouterr().err.strip())
+        assert line == "fans: clips to fetch: 2 (10.0 MiB), to be kept in kept"
+        assert " 5.00M/10.0M " in last
 
     def test_announces_its_size_and_shows_how_far_it_is(self, server, capsys):
         load()
@@ -655,6 +764,18 @@ class TestKeeping:
         # The list of members and five clips were there.
         assert server.n_bytes < 0.6 * n_wanted_bytes(wanted(8, 3))
 
+    def test_works_where_md5_is_banned_for_secrets(self, server, monkeypatch):
+        md5 = mimii.hashlib.md5
+
+        def md5_for_checksums(data: bytes, usedforsecurity: bool = True):
+            assert not usedforsecurity
+            return md5(data)
+
+        monkeypatch.setattr(mimii.hashlib, "md5", md5_for_checksums)
+        load(2, 1)
+        server.stop()
+        demand_right_clips(load(2, 1))
+
     def test_a_full_disk_is_named_and_keeps_no_half(self, server, cache, full_disk):
         load(2, 1)
         before = files(cache)
@@ -670,8 +791,16 @@ ALWAYS = itertools.repeat
 class TestFaults:
     """Of servers: what they do now and then is mended, what they do always is named."""
 
-    @pytest.mark.parametrize("fault", ["500", "503", "429 1", "drop", "cut", "damage"])
-    @pytest.mark.parametrize("n_before", range(5))
+    @pytest.mark.parametrize(
+        ("fault", "n_before"),
+        [
+            *itertools.product(
+                ["500", "503", "429 1", "drop", "cut", "damage"], range(5)
+            ),
+            ("502", 1),
+            ("504", 1),
+        ],
+    )
     def test_one_fault_is_mended(self, server, waits, fault, n_before):
         server.faults = iter([None] * n_before + [fault])
         demand_right_clips(load())
@@ -681,34 +810,39 @@ class TestFaults:
         server.faults = iter([None, None, None, "cut"] * 5)
         demand_right_clips(load(None, None))
         assert len(server.paths) > 20
+        # After each clip that has come, patience begins anew.
+        assert set(waits) == {1}
 
     def test_it_waits_as_long_as_the_server_asks(self, server, waits):
-        server.faults = iter([None, "429 17", "429 42"])
+        server.faults = iter([None, "429 17", "429 120"])
         demand_right_clips(load())
-        assert waits == [17, 42]
+        assert waits == [17, 120]
 
-    def test_it_does_not_wait_for_hours(self, server, waits):
-        server.faults = ALWAYS("429 7200")
+    def test_it_does_not_wait_for_more_than_two_minutes(self, server, waits):
+        server.faults = ALWAYS("429 121")
         with pytest.raises(DatasetUnreachableError, match="429" + WAYS_OUT):
             load()
         assert (waits, len(server.paths)) == ([], 1)
 
     @pytest.mark.parametrize("n_before", [0, 2, 3])
     @pytest.mark.parametrize(
-        ("fault", "message"),
+        ("fault", "message", "waited"),
         [
-            ("500", "500"),
-            ("429 1", "429"),
-            ("404", "404"),
-            ("403", "403"),
-            ("drop", "ConnectionError"),
+            ("500", "500", [1, 2, 4, 8]),
+            ("429 1", "429", [1, 1, 1, 1, 1]),
+            ("404", "404", []),
+            ("403", "403", []),
+            ("drop", "ConnectionError", [1, 2, 4, 8]),
         ],
     )
-    def test_refusal_is_told(self, server, cache, waits, n_before, fault, message):
+    def test_refusal_is_told(
+        self, server, cache, waits, n_before, fault, message, waited
+    ):
         server.faults = itertools.chain([None] * n_before, ALWAYS(fault))
         with pytest.raises(DatasetUnreachableError, match=message + WAYS_OUT):
             load()
-        assert len(server.paths) <= 10
+        assert waits == waited
+        assert len(server.paths) == n_before + (6 if waited else 1)
         assert set(files(cache)) <= {f"mimii/{ARCHIVE}/members.json"}
 
     def test_what_has_come_is_kept_when_the_connection_ends_for_good(
@@ -730,6 +864,7 @@ class TestFaults:
         with pytest.raises(DatasetUnreachableError, match="breaks off" + WAYS_OUT):
             load()
         assert len(server.paths) == 9
+        assert waits == [1, 2]
 
     def test_a_login_page_is_told_as_what_it_is(self, server, cache, waits):
         server.faults = ALWAYS("login")
@@ -739,11 +874,19 @@ class TestFaults:
             load()
         assert not cache.exists()
 
-    def test_a_clip_larger_than_any_is_not_fetched(self, server, waits, monkeypatch):
-        monkeypatch.setattr(mimii, "_LARGEST_CLIP", N_SAMPLES)
-        with pytest.raises(DatasetError, match=r"\.wav would take .* larger than any"):
+    # Where an archive says how large a clip is, packed and unpacked.
+    @pytest.mark.parametrize("offset", [20, 24])
+    def test_a_clip_of_more_than_32_mib_is_not_fetched(self, server, waits, offset):
+        server.data = declared(MEMBER.format("abnormal", 0), offset, 2**25 + 1)
+        with pytest.raises(
+            DatasetError,
+            match=r"\.zip: .*abnormal/00000000\.wav would take 33554433 bytes, larger "
+            r"than any clip of MIMII\.\n" + WAYS_OUT,
+        ):
             load()
         assert server.n_bytes < len(ZIP) / 10
+        server.data = declared(MEMBER.format("abnormal", 0), offset, 2**25)
+        demand_right_clips(load())
 
     @pytest.mark.parametrize(
         ("n_before", "message"),
@@ -767,6 +910,29 @@ class TestFaults:
         monkeypatch.setattr(mimii.time, "monotonic", lambda: next(clock))
         demand_right_clips(load())
 
+    def test_a_piece_may_take_10_minutes(self, monkeypatch):
+        clock = iter([0, 600, 600.5])
+        monkeypatch.setattr(mimii.time, "monotonic", lambda: next(clock))
+        answer = mimii._InTime(SimpleNamespace(read1=lambda size: b"ab"))
+        with pytest.raises(_files.SlowDownloadError) as caught:
+            answer.read(1000)
+        assert str(caught.value) == "only 4 of 1000 bytes came in 10 min"
+
+    def test_a_directory_of_more_than_32_mib_is_not_asked_for(self, monkeypatch):
+        asked = "asked"
+        monkeypatch.setattr(mimii.RemoteFetcher, "fetch", lambda *given: asked)
+        ranges = mimii._Ranges("http://localhost/a.zip", None)
+        assert ranges.fetch((5, 2**25 + 4)) == asked
+        # A clip, of which a piece is read at a time; and where the size is not known.
+        assert ranges.fetch((5, 2**25 + 5), stream=True) == asked
+        assert ranges.fetch((2**26, None)) == asked
+        for last, size in ((2**25 + 5, 33554433), (2**25 + 6, 33554434)):
+            with pytest.raises(mimii.RemoteZipError) as caught:
+                ranges.fetch((5, last))
+            assert str(caught.value) == (
+                f"its directory would take {size} bytes, far more than MIMII's"
+            )
+
     def test_a_directory_larger_than_any_is_not_fetched(self, server, monkeypatch):
         monkeypatch.setattr(mimii, "_LARGEST_DIRECTORY", 2000)
         with pytest.raises(DatasetUnreachableError, match="directory would take"):
@@ -789,6 +955,8 @@ class TestFaults:
         ) as caught:
             load()
         assert "\n\n" not in str(caught.value)
+        # Twice more: at once, and after a second.
+        assert waits == [1]
         assert not cache.exists()
 
     def test_a_server_without_ranges_is_told_and_the_archive_not_downloaded(
