@@ -19,13 +19,11 @@ from ._checks import is_silent
 
 # What libsndfile reads, but for files without a header, of which rate and width are unknown.
 READABLE = frozenset(
-    {".wav", ".wave", ".bwf", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus"}
-    | {".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf"}
+    ".wav .wave .bwf .rf64 .w64 .flac .ogg .oga .opus .mp3 "
+    ".aif .aiff .aifc .au .snd .caf".split()
 )
 # Other sound files, such as phones write: left out without a word, they would be missed.
-UNREADABLE = frozenset(
-    {".m4a", ".aac", ".mp4", ".wma", ".amr", ".3gp", ".webm", ".mka", ".ape", ".ac3"}
-)
+UNREADABLE = frozenset(".m4a .aac .mp4 .wma .amr .3gp .webm .mka .ape .ac3".split())
 
 _GROUPS = ("train", "test_normal", "test_anomaly")
 _NAME = re.compile(rf"({'|'.join(_GROUPS)})_\w")
@@ -43,7 +41,7 @@ class ClipFilesError(ValueError):
     """Files can't be used as clips; the message names them."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass
 class _Clip:
     file: str
     audio: np.ndarray
@@ -190,7 +188,7 @@ def _decode(file: str, data: bytes) -> _Clip:
 
 def _disagreements(clips: list[_Clip]) -> Iterator[str]:
     """Clips that differ from most others in rate or length, and names that come twice."""
-    usual = Counter(clip.shape for clip in clips).most_common(1)
+    usual = Counter(clip.shape for clip in clips).most_common()
     for clip in clips:
         if (shape := clip.shape) != usual[0][0]:
             yield f"{clip.file}: {shape}, expected {usual[0][0]} as most clips have"

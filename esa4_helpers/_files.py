@@ -97,7 +97,7 @@ def fetch(url: str, largest: int, progressbar: bool = False) -> bytes:
                 # The first piece tells a page; later, it does no harm.
                 if _is_web_page(kind, data):
                     raise LoginPageError
-                if max(len(data), size or 0) > largest:
+                if len(data) > largest or (size and size > largest):
                     raise LargeDownloadError(
                         f"it is larger than the {largest / 2**20:.1f} MiB expected"
                     )

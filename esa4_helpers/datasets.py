@@ -614,7 +614,7 @@ def recordings_title() -> str:
     return own.title if own else "anomaly_mini"
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Own:
     """Recordings that are named in place of anomaly_mini."""
 
@@ -673,7 +673,7 @@ def _own_recordings() -> _Own | None:
     return _Own(OWN_RECORDINGS, url, sha256) if url else None
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Download:
     """A zip on the web, and what is known of it."""
 
