@@ -177,9 +177,9 @@ def test_clips_of_different_lengths_are_no_array():
 def test_clips_reach_32_at_most(largest):
     audio = damaged(NOISE, 1, value=largest)
     assert _checks.check_clips(audio) is audio
-    loud = damaged(NOISE, 1, value=1.0625 * largest)
+    loud = damaged(NOISE, 1, value=1.015625 * largest)
     told = (
-        "audio should lie in [-1, 1] and reaches 34: these look like integer samples; "
+        "audio should lie in [-1, 1] and reaches 32.5: these look like integer samples; "
         "divide 16-bit ones by 32768"
     )
     assert refusal(_checks.check_clips, loud) == (ValueError, told)
