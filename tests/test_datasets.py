@@ -177,8 +177,13 @@ class TestDataset:
             ({"audio": np.full((3, 10), 1.5)}, r"'clip_0' reaches 1\.5, beyond"),
             ({"sr": 0}, "sr must be at least 1000 Hz"),
             ({"sr": -44100}, "sr must be at least 1000 Hz"),
-            ({"names": ["a", "b"]}, "2 names for 3 clips"),
-            ({"names": ["a", "b", "a"]}, "two clips are called 'a'"),
+            ({"audio": -np.full((3, 10), 1.0625)}, r"'clip_0' reaches 1\.0625, beyond"),
+            ({"names": ["a", "b"]}, "^got 2 names for 3 clips$"),
+            ({"names": ["a", "b", "c", "d"]}, "^got 4 names for 3 clips$"),
+            (
+                {"names": ["a", "b", "b"]},
+                "^two clips are called 'b': names must differ$",
+            ),
             ({"is_train": [True, False]}, "is_train must have one entry"),
             ({"is_anomaly": [0, 1, 2]}, "is_anomaly must hold 0 and 1"),
             ({"audio": np.full((3, 10), 3276.8)}, "look like integer samples"),
@@ -236,6 +241,11 @@ class TestKinds:
         [
             (["normal", "normal", "normal"], ValueError, "'a' is of the kind 'normal'"),
             (["hiss", "hiss", "normal"], ValueError, "'b' is of the kind 'hiss'"),
+            (
+                ["normal", "hiss", "hiss"],
+                ValueError,
+                "^clip 'c' is of the kind 'hiss', and is_anomaly is False for it$",
+            ),
             (["normal", "hiss"], ValueError, "got 2 kinds for 3 clips"),
             ("normal", TypeError, "kinds must be a sequence of texts"),
             ([0, 1, 0], TypeError, "kinds must be a sequence of texts"),
@@ -255,7 +265,11 @@ class TestForPages:
             loud = Dataset(**clips(audio=np.full((3, 10), -peak)))
             assert peak * 10 ** (loud.gain_db / 20) <= 0.71
             ClipPlayer(loud.audio[0], loud.sr, "loud", gain_db=loud.gain_db)
+            assert loud.gain_db == pytest.approx(min(18, -3 - 20 * np.log10(peak)))
         assert Dataset(**clips()).gain_db == 18
+        assert Dataset(**clips(audio=np.full((3, 10), 0.08))).gain_db == 18
+        ones = Dataset(**clips(audio=np.ones((3, 10))))
+        assert (ones.audio.max(), ones.gain_db) == (1, -3)
 
     def test_fewer_test_clips_are_the_first_of_each_sort(self):
         names = [f"{sort}_{i}" for sort in ("a", "b", "c") for i in range(4)]
@@ -290,8 +304,9 @@ class TestResampled:
     def test_a_full_scale_click_stays_within_full_scale(self):
         audio = np.zeros((1, 44100))
         audio[0, 1000:1100] = 1.0
-        square = Dataset(audio, 44100, ["a"], [1], [0])
-        assert np.abs(square.resampled(16000).audio).max() == 1
+        audio[0, 2000:2100] = -1.0
+        square = Dataset(audio, 44100, ["a"], [1], [0]).resampled(16000)
+        assert (square.audio.min(), square.audio.max()) == (-1, 1)
 
     @pytest.mark.parametrize("sr", [0, -1, np.nan])
     def test_impossible_rates_are_refused(self, synthetic, sr):
@@ -362,6 +377,34 @@ class TestFetchArchive:
         assert first == cache / "anomaly_mini.zip"
         upstream.stop()
         assert fetch_archive() == first
+
+    def test_the_real_archive_is_as_large_as_is_told(self, recordings):
+        assert fetch_archive().stat().st_size == datasets.ARCHIVE_BYTES
+
+    def test_nothing_larger_is_fetched_and_progress_shown_on_demand(
+        self, cache, monkeypatch
+    ):
+        asked, sha256 = [], hashlib.sha256(SMALL_ARCHIVE).hexdigest()
+
+        def fetch(url: str, largest: int, progressbar: bool) -> bytes:
+            asked.append((url, largest, progressbar))
+            return SMALL_ARCHIVE
+
+        monkeypatch.setattr(datasets, "fetch", fetch)
+        monkeypatch.setattr(datasets, "ARCHIVE_SHA256", sha256)
+        archive = (datasets.ARCHIVE_URL, datasets.ARCHIVE_BYTES)
+        for take in (fetch_archive, datasets.fetch_recordings):
+            for how, shown in (({}, False), ({"progressbar": True}, True)):
+                asked.clear()
+                take(**how).unlink()
+                assert asked == [(*archive, shown)]
+        url = "https://example.org/mine.zip"
+        monkeypatch.setenv("ESA4_RECORDINGS", url)
+        monkeypatch.setenv("ESA4_RECORDINGS_SHA256", sha256)
+        asked.clear()
+        file = datasets.fetch_recordings()
+        assert file == cache / f"recordings-{sha256[:16]}.zip"
+        assert asked == [(url, 200 * 2**20, False)]
 
     def test_default_folder_is_the_users_cache(self, upstream, monkeypatch, tmp_path):
         monkeypatch.delenv("ESA4_DATA_HOME")
@@ -872,6 +915,71 @@ class TestOwnRecordings:
         monkeypatch.setenv("ESA4_RECORDINGS", "https://example.org/a.zip")
         with pytest.raises(DatasetError, match="Give it in ESA4_RECORDINGS_SHA256"):
             load_dataset()
+
+
+class Clips:
+    """Clips whose sound takes no room, with names of which each sort is first."""
+
+    def __init__(self, *counts: int, seconds: float = 2.5, sr: int = 16000) -> None:
+        self.sr = sr
+        self.names = [
+            f"{sort}_{i}"
+            for sort, n in zip(
+                ("train", "test_normal", "test_anomaly"), counts, strict=True
+            )
+            for i in range(n)
+        ]
+        self.audio = np.broadcast_to(0.0, (len(self), round(seconds * sr)))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+class TestForChapters:
+    @pytest.mark.parametrize(
+        ("counts", "sound"),
+        [
+            ((10, 5, 5), {}),
+            ((190, 5, 5), {"seconds": 3}),
+            ((10, 5, 5), {"seconds": 30}),
+            ((10, 5, 5), {"sr": 48000}),
+        ],
+    )
+    def test_what_they_need_may_be_just_so(self, counts, sound):
+        datasets._check_for_chapters(Clips(*counts, **sound))
+
+    def test_all_that_is_lacking_is_told_at_once(self):
+        with pytest.raises(datasets.ClipFilesError) as caught:
+            datasets._check_for_chapters(Clips(9, 4, 0, seconds=2.4999, sr=48001))
+        assert str(caught.value) == (
+            "\n  - clips called train_*: found 9, and the chapters need at least 10"
+            "\n  - clips called test_normal_*: found 4, and the chapters need at least 5"
+            "\n  - clips called test_anomaly_*: found 0, and the chapters need at least 5"
+            "\n  - clips last 2.5 s, and the faults that chapter 6 puts into them need "
+            "2.5 s"
+            "\n  - the sample rate is 48001 Hz, and the chapters take 16000 to 48000 Hz"
+        )
+
+    @pytest.mark.parametrize(
+        ("counts", "sound", "told"),
+        [
+            ((190, 6, 5), {}, "there are 201 clips, and a page shows 200 at most"),
+            (
+                (10, 5, 5),
+                {"seconds": 30.05},
+                "all clips last 601 s together, and a page plays 600 s at most",
+            ),
+            (
+                (10, 5, 5),
+                {"sr": 15999, "seconds": 3},
+                "the sample rate is 15999 Hz, and the chapters take 16000 to 48000 Hz",
+            ),
+        ],
+    )
+    def test_what_they_can_not_do_with_is_told(self, counts, sound, told):
+        with pytest.raises(datasets.ClipFilesError) as caught:
+            datasets._check_for_chapters(Clips(*counts, **sound))
+        assert str(caught.value) == f"\n  - {told}"
 
 
 class TestMakeSyntheticDataset:
