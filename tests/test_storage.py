@@ -18,6 +18,7 @@ import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -41,6 +42,7 @@ from esa4_helpers import (
     load_detector,
     make_detector,
     save_detector,
+    storage,
 )
 from esa4_helpers.detectors import PanelDetector
 from esa4_helpers.pipelines import DetectorPipeline
@@ -723,6 +725,191 @@ class TestDamagedFiles:
                 OLD_FILES["autoencoder"], tmp_path / "pump.esa4", edit={".bin": edit}
             )
         )
+
+
+def refusal(check: Callable, *given: object) -> str:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        check(*given)
+    return str(caught.value)
+
+
+class TestLimits:
+    @pytest.mark.parametrize("n_samples", [2**26, 2**26 + 1])
+    def test_no_clip_is_made_that_takes_more_than_512_mib(self, monkeypatch, n_samples):
+        class MadeError(Exception):
+            pass
+
+        def make(seed: int) -> None:
+            raise MadeError
+
+        monkeypatch.setattr(np.random, "RandomState", make)
+        detector = [SimpleNamespace(n_features_in_=n_samples)]
+        if n_samples == 2**26:
+            with pytest.raises(MadeError):
+                storage._try_out(detector)
+        else:
+            told = f"its clips have {n_samples} samples, which is too long"
+            assert refusal(storage._try_out, detector) == told
+
+    def test_what_is_packed_is_512_mib_at_most(self, monkeypatch, tmp_path):
+        told = "it takes more than 512 MiB, which no detector needs"
+        file = tmp_path / "sparse"
+        file.touch()
+        os.truncate(file, 2**29 + 1)
+        assert refusal(load_detector, file) == f"{file} was not loaded: {told}"
+        monkeypatch.setattr(storage, "_LARGEST", 10)
+        for sizes, is_refused in (
+            ((10,), False),
+            ((4, 6), False),
+            ((11,), True),
+            ((9, 2), True),
+            ((0, 12), True),
+        ):
+            packed = io.BytesIO()
+            with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+                for i, size in enumerate(sizes):
+                    archive.writestr(str(i), b"a" * size)
+            if is_refused:
+                assert refusal(storage._members, packed) == told
+            else:
+                members = storage._members(packed)
+                assert [len(m) for m in members.values()] == list(sizes)
+
+    @pytest.mark.parametrize("given", [{"clip_seconds": 0.16002}, {"sr": 16000.0}])
+    def test_what_rounds_to_the_same_clips_is_no_other(self, files, given):
+        assert load_detector(files["level"], **given)
+
+    @pytest.mark.parametrize(
+        ("given", "told"),
+        [
+            (
+                {"sr": 8000},
+                "it is for clips at 16000 Hz, not at 8000 Hz. Read the recordings with "
+                "sr=16000, or fit a detector to clips at 8000 Hz",
+            ),
+            (
+                {"clip_seconds": 0.16005},
+                "it is for clips of 0.16 s, not of 0.16005 s. Cut the recordings into "
+                "clips of 0.16 s, or fit a detector to clips of 0.16005 s",
+            ),
+            (
+                {"clip_seconds": 0.1},
+                "it is for clips of 0.16 s, not of 0.1 s. Cut the recordings into clips "
+                "of 0.16 s, or fit a detector to clips of 0.1 s",
+            ),
+        ],
+    )
+    def test_other_clips_are_told_with_the_way_out(self, files, given, told):
+        def load() -> None:
+            load_detector(files["level"], **given)
+
+        assert refusal(load) == f"{files['level']} was not loaded: {told}"
+
+    def test_scores_may_differ_by_one_in_ten_thousand(self):
+        for then in (1 + 0.99e-4, 1 - 0.99e-4):
+            storage._check_scores([then, 1.0], {"probe_scores": [1.0, then]})
+            storage._check_scores([-then], {"probe_scores": [-1.0]})
+        for here, then, told in (
+            (1.0, 1.25, "1 here, and scored 1.25 when it was saved (20.00% off; "),
+            (-1.0, -0.75, "-1 here, and scored -0.75 when it was saved (25.00% off; "),
+            (1.0, 1.00011, "1 here, and scored 1.00011 when it was saved (0.01% off; "),
+        ):
+            assert refusal(
+                storage._check_scores, [1.0, here], {"probe_scores": [1.0, then]}
+            ) == (
+                f"a clip of noise scores {told}up to 0.01% would not matter). So neither "
+                "its scores nor its threshold hold. Fit the detector again, and save it"
+            )
+
+    def test_what_has_changed_since_is_told(self):
+        here = storage._versions(("numpy", "librosa"))
+        then = {"versions": {"numpy": "1.0", "librosa": here["librosa"], "other": "7"}}
+        assert storage._then_and_now(then) == (
+            f"It was saved with numpy 1.0 (here {here['numpy']}): install these versions, "
+            "or fit the detector again"
+        )
+        assert storage._then_and_now({}) == "Fit the detector again, and save it"
+
+    def test_a_score_that_is_no_number_is_refused(self, fitted, monkeypatch):
+        detector = copy.deepcopy(fitted["level"])
+        for value in (np.nan, np.inf):
+            monkeypatch.setattr(
+                type(detector), "score_samples", lambda self, X, v=value: np.array([v])
+            )
+            told = refusal(storage._try_out, detector)
+            assert told.startswith(f"a clip of noise scores [{value}, ")
+
+    @pytest.mark.parametrize(
+        ("make", "told"),
+        [
+            (lambda d: {}, "it holds a dict, not a detector"),
+            (lambda d: Pipeline([]), "it holds a Pipeline, not a detector"),
+            (
+                lambda d: d[:-1],
+                "its last step is a PoolOverTime, not a detector of this package",
+            ),
+            (
+                lambda d: d[1:],
+                "its first step is a PoolOverTime, which takes no audio: expected "
+                "LogMelSpectrogram or Level",
+            ),
+        ],
+    )
+    def test_what_is_no_detector_is_told(self, fitted, make, told):
+        assert refusal(storage._check_kind, make(fitted["gmm"])) == told
+        assert storage._check_kind(fitted["gmm"]) is None
+
+    def test_arrays_are_of_numbers_and_texts_only(self):
+        def schema(kind: str) -> dict[str, bytes]:
+            node = {"__loader__": "NdArrayNode", "__module__": "numpy"}
+            return {"schema.json": json.dumps(node | {"__class__": kind}).encode()}
+
+        assert storage._checked_schema(schema("float64"))
+        assert refusal(storage._checked_schema, schema("object_")) == (
+            "it asks for numpy.object_, which no detector of this package needs"
+        )
+
+    def test_the_record_is_text_to_read(self, files):
+        with zipfile.ZipFile(files["level"]) as archive:
+            text = archive.read("detector.json").decode()
+        assert text.startswith('{\n  "format": 2,\n  "steps": [\n    "Level",\n')
+        record = record_of(files["level"])
+        assert record["steps"] == ["Level", "TwoSidedDetector"]
+        assert set(record["versions"]) == {"python", *storage._PACKAGES, "skops"}
+        networks = record_of(files["dense"])["versions"]
+        assert set(networks) == {*record["versions"], "tensorflow", "keras"}
+
+    def test_a_training_that_only_the_record_tells_of_is_refused(self, files, tmp_path):
+        told = "it is damaged: its record tells of another training"
+        for name in ("level", "old"):
+            if name == "level":
+                file = with_record(files[name], tmp_path / name, training=None)
+            else:
+                record = record_of(files["level"])
+                with zipfile.ZipFile(OLD_FILES["level"]) as archive:
+                    members = {n: archive.read(n) for n in archive.namelist()}
+                file = tmp_path / name
+                with zipfile.ZipFile(file, "w") as archive:
+                    members["detector.json"] = json.dumps(record).encode()
+                    for n, content in members.items():
+                        archive.writestr(n, content)
+            assert refusal(load_detector, file) == f"{file} was not loaded: {told}"
+
+    def test_an_old_detector_is_warned_of_where_it_is_loaded(self):
+        with pytest.warns(OldDetectorWarning) as caught:
+            load_detector(OLD_FILES["level"])
+        assert [warning.filename for warning in caught] == [__file__]
+
+    def test_where_nothing_can_be_saved_is_told(self, fitted, tmp_path, monkeypatch):
+        file = tmp_path / "pump"
+        file.mkdir()
+        nowhere = tmp_path / "nowhere" / "pump"
+        for target, told in (
+            (file, "it is a folder, a device or a link to itself"),
+            (nowhere, f"there is no folder {nowhere.parent}"),
+        ):
+            with pytest.raises(OSError, match=f"] {target} was not saved: {told}$"):
+                save_detector(fitted["level"], target)
 
 
 class TestMaliciousFiles:
