@@ -20,7 +20,7 @@ from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 from ._checks import check_labels, check_number, check_scores, check_share
 
 # Counting takes half a second then.
-_MOST_ADDITIONS = 610_000_000
+_MOST_ADDITIONS = 61 * 10**7
 # With fewer clips in one class, how much its scores scatter is anyone's guess.
 _FEWEST_TO_ESTIMATE_A_VARIANCE = 5
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from math import ceil
 from typing import Any
 
 import librosa
@@ -115,7 +116,7 @@ def level(audio: ArrayLike) -> np.ndarray:
         center=False,
         dtype=np.float64,
     )
-    rms, peak = _amplitude_to_db(rms[:, 0, 0]), peak_level(audio)
+    rms, peak = _amplitude_to_db(rms.ravel()), peak_level(audio)
     return np.column_stack([rms, peak, peak - rms])
 
 
@@ -217,7 +218,7 @@ def log_mel_spectrogram(
 
 def _blocks(n_clips: int, n_frames: int) -> Iterator[tuple[slice, slice]]:
     """Deal out a data set in blocks of some clips, or of some frames of one clip."""
-    clips_at_a_time = max(1, _FRAMES_AT_A_TIME // n_frames)
+    clips_at_a_time = ceil(_FRAMES_AT_A_TIME / n_frames)
     for i in range(0, n_clips, clips_at_a_time):
         for j in range(0, n_frames, _FRAMES_AT_A_TIME):
             yield (

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from math import comb
 
 import numpy as np
 import pytest
@@ -95,6 +96,20 @@ class TestAucInterval:
             assert (end - estimate) ** 2 / (end * (1 - end)) == pytest.approx(
                 expected, rel=1e-6
             )
+
+    def test_a_perfect_ranking_is_as_far_away_as_newcombe_says(self):
+        m, n, z = 7, 12, norm.ppf(0.95)
+        low, high = auc_interval(np.repeat([0, 1], [n, m]), range(m + n), 0.9)
+        hanley_mcneil = (1 - low) / (2 - low) + low / (1 + low)
+        variance = low * (1 - low) * (1 + ((m + n) / 2 - 1) * hanley_mcneil) / (m * n)
+        assert high == 1
+        assert 1 - low == pytest.approx(z * np.sqrt(variance))
+
+    @pytest.mark.parametrize("n", [1, 4])
+    def test_fewer_than_five_clips_are_as_many_independent_pairs(self, n):
+        low, high = auc_interval(np.repeat([0, 1], [9, n]), range(9 + n))
+        # Wilson's interval for as many hits without a miss.
+        assert (low, high) == (pytest.approx(n / (n + norm.ppf(0.975) ** 2)), 1)
 
     def test_knows_that_few_clips_may_miss_the_few_that_are_ranked_badly(self):
         held = 0
@@ -301,6 +316,31 @@ class TestPermutationPValue:
             assert 0 < permutation_p_value(labels, scores) < 1
             assert 0.99 < permutation_p_value(labels, -scores) <= 1
         assert permutation_p_value(labels, np.zeros(len(labels))) == pytest.approx(1)
+
+    @pytest.mark.parametrize(
+        ("n_normal", "n_abnormal", "is_counted"),
+        [
+            (100, 100, True),
+            (101, 101, False),
+            (5000, 3, True),
+            (3, 5000, True),
+            (10_000, 1, True),
+            (5000, 10, False),
+        ],
+    )
+    def test_all_ways_are_counted_where_that_takes_a_moment(
+        self, monkeypatch, n_normal, n_abnormal, is_counted
+    ):
+        # It takes longest where the AUC is 0.
+        labels = np.repeat([1, 0], [n_abnormal, n_normal])
+        for share, p_value in ((0.25, 0.25), (0, np.finfo(float).tiny), (1.01, 1)):
+            monkeypatch.setattr(
+                evaluation,
+                "_count_choices",
+                lambda costs, size, most, share=share: share * comb(len(costs), size),
+            )
+            p = permutation_p_value(labels, range(len(labels)))
+            assert p == pytest.approx(p_value if is_counted else 1)
 
     @pytest.mark.parametrize("n_values", [5, 10**6])
     def test_many_clips_are_approximated_by_a_normal_distribution(self, n_values):

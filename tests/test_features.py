@@ -9,6 +9,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
+from sklearn.utils.validation import check_is_fitted
 
 from esa4_helpers import (
     LogMelSpectrogram,
@@ -19,7 +20,7 @@ from esa4_helpers import (
     peak_level,
     pool_over_time,
 )
-from esa4_helpers.features import BAND_PROFILE, Level
+from esa4_helpers.features import BAND_PROFILE, Level, _blocks, _MelPower
 
 SR = 16000
 
@@ -83,6 +84,32 @@ class TestLogMelSpectrogram:
             log_mel_spectrogram(clips[[2, 0, 1]], SR), together[[2, 0, 1]]
         )
         np.testing.assert_array_equal(log_mel_spectrogram(clips[:1], SR), together[:1])
+
+    def test_a_block_is_some_clips_or_256_frames_of_one(self):
+        assert list(_blocks(7, 100)) == [
+            (slice(i, i + 3), slice(0, 100)) for i in (0, 3, 6)
+        ]
+        assert list(_blocks(2, 600)) == [
+            (slice(i, i + 1), slice(j, min(j + 256, 600)))
+            for i in (0, 1)
+            for j in (0, 256, 512)
+        ]
+
+    def test_noise_of_all_frequencies_needs_no_64_bits(self):
+        power = _MelPower(SR, 128, 2048)
+        power.window = None
+        assert power(noise(2, 2048)).shape == (2, 128)
+
+    @pytest.mark.filterwarnings("ignore:Empty filters")
+    def test_the_least_sizes_will_do(self):
+        S = log_mel_spectrogram(noise(1, 9), SR, n_mels=1, n_fft=2, hop_length=1)
+        assert S.shape == (1, 1, 10)
+        with pytest.raises(ValueError, match="n_fft must be at least 2, got 1"):
+            log_mel_spectrogram(noise(1, 9), SR, n_fft=1)
+
+    def test_no_room_below_the_maximum_leaves_the_maximum(self):
+        S = log_mel_spectrogram([tone(1000)], SR, top_db=0)
+        assert np.ptp(S) == 0
 
     def test_silence_is_finite(self):
         S = log_mel_spectrogram(np.zeros((1, 4000)), SR)
@@ -334,6 +361,11 @@ class TestPoolOverTime:
         expected = (4 + 0.5 * 2 + 0.25 * 1) / 1.75
         assert pool_over_time(S, "gwrp", decay=0.5)[0, 0] == pytest.approx(expected)
 
+    def test_gwrp_gives_each_frame_nine_tenths_of_the_one_before_by_default(self):
+        pooled = pool_over_time(self.S, "gwrp", decay=0.9)
+        np.testing.assert_array_equal(pool_over_time(self.S, "gwrp"), pooled)
+        np.testing.assert_array_equal(PoolOverTime("gwrp").transform(self.S), pooled)
+
     def test_gwrp_falls_as_decay_grows(self):
         pooled = [pool_over_time(self.S, "gwrp", decay=r) for r in (0.0, 0.5, 0.9, 1.0)]
         assert (np.diff(pooled, axis=0) < 0).all()
@@ -426,6 +458,17 @@ class TestFirstSteps:
             .transform(clips),
             log_mel_spectrogram(clips, 8000, n_mels=40, n_fft=1024, hop_length=256),
         )
+
+    def test_have_the_settings_of_the_functions_by_default(self):
+        clips = noise(3)
+        default = LogMelSpectrogram().fit(clips)
+        np.testing.assert_array_equal(
+            default.transform(clips),
+            log_mel_spectrogram(clips, 16000, n_mels=128, n_fft=2048, hop_length=512),
+        )
+        for step in (default, Level().fit(clips)):
+            with pytest.raises(ValueError, match=r"0\.25 s at 16000 Hz"):
+                step.transform(noise(1, 3000))
 
     def test_learn_nothing_from_the_training_clips_but_their_length(self, first_step):
         a, b = (
@@ -539,6 +582,7 @@ class TestPoolOverTimeAsAStep:
             pool.transform(self.S), pool.fit_transform(self.S)
         )
         assert clone(pool).get_params() == pool.get_params()
+        check_is_fitted(pool)
 
     def test_works_in_a_pipeline(self):
         pipeline = make_pipeline(LogMelSpectrogram(SR), PoolOverTime(BAND_PROFILE))
@@ -586,6 +630,29 @@ class TestSpreadingBack:
         np.testing.assert_allclose(
             cells.sum(axis=2), shares.reshape(3, -1, 8).sum(axis=1)
         )
+
+    @pytest.mark.parametrize(
+        ("statistic", "usual", "cells"),
+        [
+            ("mean", 1, [0, 0, 5]),
+            ("mean", 3, [3, 3, 0]),
+            ("max", -1, [1, 1, 7]),
+            # The mean is 2: what counts is 4, 4 and 16, against the square of the usual.
+            ("std", 1.5, [1.75, 1.75, 13.75]),
+            ("std", 4, [12, 12, 0]),
+        ],
+    )
+    def test_gives_each_frame_as_much_as_it_pulled(self, statistic, usual, cells):
+        S, cells = np.array([[[0.0, 0, 6]]]), np.array([[cells]])
+        found = PoolOverTime(statistic).spread_back(
+            np.array([[cells.sum()]]), np.array([usual]), S
+        )
+        np.testing.assert_allclose(found, cells)
+
+    def test_little_is_spread_as_much_is(self):
+        S = np.array([[[0.0, 0, 6e-3]]])
+        found = PoolOverTime("mean").spread_back(np.array([[1.0]]), np.array([1e-3]), S)
+        assert found.tolist() == [[[0, 0, 1]]]
 
     def test_what_is_usual_gets_nothing(self):
         pool = PoolOverTime("max")
