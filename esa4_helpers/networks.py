@@ -8,7 +8,7 @@ the frames in its middle: an autoencoder all of them, an interpolator a single o
 
 from __future__ import annotations
 
-from math import prod
+from math import ceil, prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -307,7 +307,7 @@ def _reconstruct(model: keras.Model, S: np.ndarray) -> np.ndarray:
     starts = [*range(0, last, returned), last]
     rebuilt = np.empty_like(S)
     per_clip = len(starts) * n_mels * window
-    clips_at_a_time = max(1, _VALUES_AT_A_TIME // per_clip)
+    clips_at_a_time = ceil(_VALUES_AT_A_TIME / per_clip)
     for i in range(0, len(S), clips_at_a_time):
         some = slice(i, i + clips_at_a_time)
         windows = np.stack([padded[some, :, s : s + window] for s in starts], axis=1)
@@ -410,7 +410,7 @@ def _run(model: keras.Model, windows: np.ndarray) -> np.ndarray:
     # model.predict would compile itself anew for each model, which takes longer
     # than running it and fills notebooks with warnings.
     to_numpy = import_keras().ops.convert_to_numpy
-    at_a_time = max(1, _VALUES_AT_A_TIME // windows[0].size)
+    at_a_time = ceil(_VALUES_AT_A_TIME / windows[0].size)
     return np.concatenate(
         [
             to_numpy(model(windows[i : i + at_a_time], training=False))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import random
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -138,6 +139,61 @@ class TestTraining:
         detector = AutoencoderDetector(code_size=2, n_updates=1).fit(S)
         assert np.isfinite(detector.score_samples(striped(2))).all()
 
+    @pytest.mark.usefixtures("_eagerly")
+    def test_levels_are_told_in_standard_deviations_whatever_these_are(self):
+        S = 0.1 * striped(4)
+        S[:, 3] = -100
+        detector = AutoencoderDetector(code_size=2, n_updates=1).fit(S)
+        scale = S.std(axis=(0, 2))[:, np.newaxis]
+        scale[3] = 1
+        np.testing.assert_allclose(detector.scale_, scale)
+
+    @pytest.mark.parametrize(
+        ("network", "n_frames", "batch_size", "learning_rate"),
+        [
+            ("bottleneck", 32, 8, 3e-3),
+            ("interpolation", 5, 256, 1e-3),
+            ("dense", 5, 256, 1e-3),
+        ],
+    )
+    def test_each_network_has_windows_batches_and_steps_of_its_own(
+        self, monkeypatch, network, n_frames, batch_size, learning_rate
+    ):
+        def windows_of(model, Z, size, seed):
+            asked.append((model.input_shape, size, seed))
+            return iter(())
+
+        asked = []
+        monkeypatch.setattr(autoencoder, "_random_windows", windows_of)
+        detector = AutoencoderDetector(network, code_size=2, random_state=7)
+        detector.set_params(n_updates=0)
+        model = detector._build((8, 40))
+        assert detector._train(model, np.zeros((2, 8, 40))).size == 0
+        assert asked == [((None, 8, n_frames, 1), batch_size, 7)]
+        shape = (8, n_frames, 2)
+        stand_in, _ = autoencoder._stand_in(network, *shape)
+        assert float(stand_in.optimizer.learning_rate) == pytest.approx(learning_rate)
+        # To draw up its graph takes longer than to train it.
+        assert stand_in is autoencoder._stand_in(network, *shape)[0]
+
+    def test_windows_are_drawn_from_all_clips_and_moments(self):
+        model = SimpleNamespace(
+            input_shape=(None, 1, 3, 1), output_shape=(None, 1, 1, 1)
+        )
+        Z = np.arange(2 * 12.0).reshape(2, 1, 12)
+        batches = autoencoder._random_windows(model, Z, 5, 0)
+        seen, middles = zip(*(next(batches) for _ in range(60)), strict=True)
+        assert seen[0].shape == (5, 1, 3, 1)
+        assert seen[0].dtype == np.float32
+        np.testing.assert_array_equal(
+            np.concatenate(middles), np.concatenate(seen)[:, :, 1:2]
+        )
+        assert {tuple(window.ravel()) for window in np.concatenate(seen)} == {
+            (first, first + 1, first + 2)
+            for clip in (0, 12)
+            for first in range(clip, clip + 10)
+        }
+
     def test_code_is_as_large_as_asked_for(self, trained):
         assert trained.model_.get_layer("code").output.shape[1] == 2
 
@@ -257,10 +313,20 @@ class TestThreshold:
 
         real_build = AutoencoderDetector._build
         monkeypatch.setattr(AutoencoderDetector, "_build", build)
-        settings = {"code_size": 2, "n_updates": 4, "cv": 5}
-        AutoencoderDetector(score=score, network_cv=2, **settings).fit(striped(10))
+        settings = {"code_size": 2, "n_updates": 5, "cv": 2}
+        detector = AutoencoderDetector(score=score, network_cv=2, **settings)
+        S = striped(4)
+        detector.fit(S)
         # Each copy takes half as long, so that all of them take as long as the first.
-        assert seen == [4, 2, 2]
+        assert seen == [5, 3, 3]
+        expected = np.empty(4)
+        for one, others, fold in detector._copies(S, None):
+            if score == "mean":
+                usual = anomaly_score(detector, S).mean()
+                known = anomaly_score(one, S[others]).mean()
+                expected[fold] = anomaly_score(one, S[fold]) * usual / known
+        if score == "mean":
+            np.testing.assert_allclose(detector.normal_scores_, expected, rtol=1e-4)
 
 
 def test_held_out_clips_keep_the_promise_that_known_ones_break():
@@ -297,20 +363,33 @@ def test_the_profile_of_errors_leaves_the_levels_out(trained, monkeypatch):
     assert detector.anomaly_map(S).shape == S.shape
 
 
+def test_settings_by_default():
+    assert AutoencoderDetector().get_params() == {
+        "network": "bottleneck",
+        "score": "profile",
+        "code_size": 16,
+        "n_updates": 200,
+        "contamination": 0.1,
+        "cv": None,
+        "network_cv": None,
+        "random_state": 0,
+    }
+
+
 class TestMisuse:
     @pytest.mark.parametrize(
         ("S", "error", "message"),
         [
             (np.full((4, 8, 8), np.nan), ValueError, "NaN or infinity in 4 of 4"),
             (np.zeros((8, 8)), ValueError, r"\(n_clips, n_mels, n_frames\)"),
-            (striped(1), ValueError, "at least 2 clips"),
+            (striped(1), ValueError, "at least 2 clips, got 1"),
             (np.full((4, 8, 8), -100.0), ValueError, "-100 dB everywhere: .*silent"),
             (np.ones((4, 8, 8), int), TypeError, "S must hold floats"),
         ],
     )
     def test_bad_training_clips_are_refused(self, S, error, message):
         with pytest.raises(error, match=message):
-            AutoencoderDetector(code_size=2).fit(S)
+            AutoencoderDetector(code_size=2, network_cv=2).fit(S)
 
     @pytest.mark.parametrize(
         ("parameters", "error", "message"),
@@ -385,6 +464,21 @@ def test_a_copy_scores_alike_and_can_be_fitted_anew(trained):
     copied.set_params(n_updates=1).fit(S)
     np.testing.assert_array_equal(trained.score_samples(S), scores)
     assert not np.allclose(copied.score_samples(S), scores)
+
+
+@pytest.mark.usefixtures("_eagerly")
+def test_weights_of_earlier_versions_are_taken_from_their_files(tmp_path):
+    S = striped(4)
+    detector = AutoencoderDetector(code_size=2, n_updates=1).fit(S)
+    detector.model_.save(tmp_path / "model.keras")
+    state = detector.__getstate__()
+    del state["weights"], state["network_cv"]
+    state["keras_file"] = (tmp_path / "model.keras").read_bytes()
+    old = AutoencoderDetector.__new__(AutoencoderDetector)
+    old.__setstate__(state)
+    assert old.network_cv is None
+    np.testing.assert_array_equal(old.score_samples(S), detector.score_samples(S))
+    assert not hasattr(copy.deepcopy(clone(old)), "model_")
 
 
 @pytest.mark.usefixtures("_eagerly")

@@ -105,6 +105,41 @@ class TestBuilders:
         model.run_eagerly = True
         assert model.test_on_batch(windows, truth) == pytest.approx(expected, rel=1e-4)
 
+    @pytest.mark.parametrize(
+        ("name", "kernels"),
+        [
+            (
+                "bottleneck",
+                [
+                    *[(3, 3, 1, 8), (3, 3, 8, 16), (3, 3, 16, 16)],
+                    # 16 bands and 5 frames are padded to 16 and 8, and halved three times.
+                    *[(2 * 16, 16), (16, 2 * 16)],
+                    *[(3, 3, 16, 16), (3, 3, 8, 16), (3, 3, 1, 8)],
+                ],
+            ),
+            (
+                "dense",
+                [
+                    *[(80, 128), (128, 128), (128, 128), (128, 128), (128, 8)],
+                    *[(8, 128), (128, 128), (128, 128), (128, 128), (128, 80)],
+                ],
+            ),
+            (
+                "interpolator",
+                [(64, 128), (128, 64), (64, 32), (32, 64), (64, 128), (128, 16)],
+            ),
+        ],
+    )
+    def test_by_default_they_narrow_down_and_widen_again(self, name, kernels):
+        frames = {"n_frames": 5} if name == "bottleneck" else {}
+        model = BUILDERS[name](16, **frames)
+        shapes = [w.shape for w in model.get_weights() if w.ndim > 1]
+        assert shapes == kernels
+        assert model.input_shape == (None, 16, 5, 1)
+        assert float(model.optimizer.learning_rate) == pytest.approx(1e-3)
+        # To translate it takes longer than to train it.
+        assert not model.jit_compile
+
     def test_learning_rate_is_the_one_asked_for(self, build):
         model = build(8, 5, code_size=2, learning_rate=0.02)
         assert float(model.optimizer.learning_rate) == pytest.approx(0.02)
