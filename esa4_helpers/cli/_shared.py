@@ -40,15 +40,12 @@ class _Channel(click.ParamType):
     name = "channel"
 
     def convert(self, value: Any, *_: Any) -> int | str:
-        if value == "mean":
-            return value
-        try:
-            channel = int(value)
-        except ValueError:
-            channel = -1
-        if channel < 0:
+        text = str(value).strip()
+        if text.isdecimal():
+            return int(text)
+        if text != "mean":
             self.fail(f"{value} is neither 'mean' nor a number from 0 on")
-        return channel
+        return text
 
 
 class _Rate(click.ParamType):

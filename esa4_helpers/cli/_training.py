@@ -39,7 +39,7 @@ _FOLDS = 3
 _FEW = 5
 
 
-@dataclass(frozen=True)
+@dataclass
 class Settings:
     """What a new detector is to be like."""
 
@@ -54,7 +54,7 @@ class Settings:
     n_clips: int | None
 
 
-@dataclass(frozen=True)
+@dataclass
 class Outcome:
     """What came of a training."""
 
@@ -224,8 +224,7 @@ def _chosen(
     clips: Recordings, n_clips: int | None, rate: float, quiet: bool
 ) -> tuple[Recordings, int]:
     """The clips to train on, and how many they were with those of a failing sensor."""
-    fitting = _MOST_AUDIO // (4 * clips.cut.n_samples)
-    thinned = clips.thin(n_clips or max(fitting, _least_recordings(rate), _FEW))
+    thinned = clips.thin(n_clips or _usual_clips(clips.cut.n_samples, rate))
     if len(thinned) < len(clips):
         _shared.remark(
             f"{len(thinned)} of {len(clips)} clips are used, spread evenly over the "
@@ -233,6 +232,11 @@ def _chosen(
             quiet,
         )
     return _heard(thinned, quiet), len(thinned)
+
+
+def _usual_clips(n_samples: int, rate: float) -> int:
+    """How many clips fit into memory, or how many a rate of false alarms takes."""
+    return max(_MOST_AUDIO // (4 * n_samples), _least_recordings(rate), _FEW)
 
 
 def _heard(clips: Recordings, quiet: bool) -> Recordings:

@@ -105,7 +105,7 @@ def score(
         esa4 score machine.esa4 recordings --csv scores.csv -j 4
         esa4 score detectors machines --each --csv scores.csv
     """
-    to_stdout = table is not None and str(table) == "-"
+    to_stdout = str(table) == "-"
     if to_stdout and as_json:
         raise click.UsageError("--csv - and --json would both go to standard output")
     if table and not to_stdout:
@@ -195,7 +195,7 @@ def _tasks_of(
     for place in places:
         found, skipped = find_recordings(place)
         # With several places, names within one could be the same as within another.
-        root = f"{place.as_posix()}/" if len(places) > 1 and place.is_dir() else ""
+        root = f"{place.as_posix()}/" if places[1:] and place.is_dir() else ""
         outcome.lost |= {label + root + name: why for name, why in skipped.items()}
         for name, path in found.items():
             if path.resolve() not in seen:
@@ -220,10 +220,11 @@ def _tasks_of_each(
     hop_seconds: float | None,
     outcome: _Outcome,
 ) -> list[_Task]:
-    if len(recordings) > 1:
+    fleet, *others = recordings
+    if others:
         raise click.UsageError("--each takes one folder, with a sub-folder a machine")
     tasks = []
-    for machine, folder in _shared.machines_in(recordings[0]).items():
+    for machine, folder in _shared.machines_in(fleet).items():
         file = detectors / f"{machine}.esa4"
         try:
             tasks += _tasks_of(
@@ -254,7 +255,8 @@ def _scored(
             (outcome.damaged if rows else outcome.lost)[task.label] = reason
         if rows:
             known = (task.detector.training_, Tally())
-            outcome.heard.setdefault(task.machine, known)[1].add(heard)
+            _, tally = outcome.heard.setdefault(task.machine, known)
+            tally.add(heard)
             outcome.n_recordings += 1
             outcome.n_clips += len(rows)
             outcome.n_alarms += sum(row.alarm for row in rows)

@@ -6,12 +6,17 @@ import importlib
 import json
 import os
 import shutil
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from joblib import parallel_config
 
 from esa4_helpers import judge_clips, load_detector, own_threshold, read_recordings
+from esa4_helpers.alarms import Judged
+from esa4_helpers.recordings import _DamagedError
+from esa4_helpers.sensor import SENSOR_FAULTS
 
 from .conftest import BAD, CLIPPED, GOOD, machine_sound, write
 
@@ -59,6 +64,76 @@ def test_no_good_recording_is_lost_and_each_bad_one_named_once(scored):
     assert f"{CLIPPED}, 0 to 2 s: sensor: clipping" in result.stdout
 
 
+def test_what_is_lost_and_damaged_is_told_and_the_rest_is_counted(scored, mixed):
+    table, result = scored
+    clips, rows = read_recordings(mixed, 1.0, keep_silent=True), rows_of(table)
+    lost = [f"{name} can't be used: {why}" for name, why in clips.skipped.items()]
+    damaged = [f"{name} is {why}" for name, why in clips.partial.items()]
+    expected = {f"Warning: {line}" for line in lost + damaged}
+    assert {*result.stderr.splitlines()} == expected
+    n_alarms = sum(row["alarm"] == "1" for row in rows)
+    n_faults = sum(row["sensor"] != "" for row in rows)
+    assert result.stdout.splitlines()[-2] == (
+        f"{len(rows)} clips of {len({row['recording'] for row in rows})} recordings: "
+        f"{n_alarms} alarms, {n_faults} faults of the sensor."
+    )
+
+
+def judged(start: float, score: float, sensor: str | None = None) -> Judged:
+    alarm = sensor is None and score > 2
+    return Judged("fan", "day 1.wav", start, start + 0.5, score, 2.0, alarm, sensor)
+
+
+def test_a_line_for_each_stretch_that_is_not_as_it_should_be():
+    scores = [1, 3, 4.123456, 2.5, 2.0, 5]
+    rows = [judged(i / 2, value) for i, value in enumerate(scores)]
+    rows += [judged(3 + i / 2, np.nan, "silence") for i in range(3)]
+    rows += [judged(4.5, 2.25), judged(5, 1)]
+    lines = [
+        "day 1.wav, 0.5 to 2 s: alarm: score 4.123, above 2",
+        "day 1.wav, 2.5 to 3 s: alarm: score 5, above 2",
+        f"day 1.wav, 3 to 4.5 s: sensor: silence: {SENSOR_FAULTS['silence']}",
+        "day 1.wav, 4.5 to 5 s: alarm: score 2.25, above 2",
+    ]
+    assert [*score._told(rows, with_machine=False)] == lines
+    assert [*score._told(rows, True)] == [f"fan: {line}" for line in lines]
+
+
+def test_clips_are_judged_in_small_blocks_with_what_comes_before_a_damage():
+    class Clip(SimpleNamespace):
+        def hidden_fault(self) -> str | None:
+            return self.fault
+
+    def clips(n: int):
+        for i in range(n):
+            yield Clip(sound=np.full(3, i), fault="clipping" if i == 1 else None)
+        raise _DamagedError("torn")
+
+    for n, sizes in ((16, [8, 8]), (17, [8, 8, 1]), (0, [])):
+        blocks = []
+        with pytest.raises(_DamagedError, match="torn"):
+            blocks.extend(score._blocks(clips(n)))
+        assert [len(sound) for sound, _ in blocks] == sizes
+        found = [
+            (sound[0], f) for block in blocks for sound, f in zip(*block, strict=True)
+        ]
+        assert found == [(i, "clipping" if i == 1 else None) for i in range(n)]
+
+
+@pytest.mark.parametrize(
+    ("failed", "lost", "reason"),
+    [
+        ({}, {}, "in a, b no recording was found"),
+        ({}, {"x.wav": "torn"}, "in a, b no recording can be used"),
+        ({"fan": "torn"}, {}, "no machine could be scored"),
+        ({"fan": "torn"}, {"x.wav": "torn"}, "in a, b no recording can be used"),
+    ],
+)
+def test_why_there_is_no_clip(failed, lost, reason):
+    outcome = score._Outcome(failed=failed, lost=lost)
+    assert score._reason(outcome, (Path("a"), Path("b"))) == reason
+
+
 def test_the_order_is_the_same_with_many_workers(
     scored, esa4, machine, mixed, tmp_path
 ):
@@ -73,8 +148,11 @@ def test_json_and_a_table_on_standard_output_have_nothing_else(
     scored, esa4, machine, mixed
 ):
     table = scored[0].read_text(encoding="utf-8")
-    assert esa4("score", machine, mixed, "--csv", "-").stdout == table
+    printed = esa4("score", machine, mixed, "--csv", "-")
+    assert printed.stdout == table
+    assert printed.stderr.splitlines()[-2:] == scored[1].stdout.splitlines()[-2:]
     told = json.loads(esa4("score", machine, mixed, "--json").stdout)
+    assert [*told] == ["clips", "unusable", "damaged", "promises"]
     assert [clip["recording"] for clip in told["clips"]] == [
         row["recording"] for row in rows_of(scored[0])
     ]
@@ -83,10 +161,18 @@ def test_json_and_a_table_on_standard_output_have_nothing_else(
     assert told["damaged"].keys() == {"truncated.wav"}
 
 
-def test_an_alarm_is_told_and_strict_ends_with_4(esa4, machine, tmp_path):
+def test_an_alarm_is_told_and_strict_ends_with_4(
+    esa4, machine, clean, tmp_path, monkeypatch
+):
     sound = machine_sound(4)
     sound[17000:17200] += 0.5 * np.hanning(200)
     write(tmp_path / "knock.wav", sound)
+    # A name that begins with a sign is one of a file, all but the sign alone.
+    monkeypatch.chdir(tmp_path)
+    assert esa4("score", machine, "knock.wav", "--csv", "!.csv").exit_code == 0
+    assert len(rows_of(tmp_path / "!.csv")) == 4
+    calm = ("score", machine, clean / "day 1.wav", "--strict")
+    assert esa4(*calm).exit_code == 0
     result = esa4("score", machine, tmp_path / "knock.wav", "--strict")
     assert result.exit_code == 4
     assert "knock.wav, 1 to 2 s: alarm: score" in result.stdout
@@ -210,6 +296,8 @@ class TestRefusals:
             ("{machine}", "{clean}", ["--csv", "-", "--json"], 2, "--json"),
             ("{machine}", "{clean}", ["-j", "0"], 2, "-j"),
             ("{clean}", "{clean}", ["--each"], 1, "has no sub-folders"),
+            ("{clean}", "{clean}", ["{tmp}", "--each"], 2, "--each takes one folder"),
+            ("{machine}", "--json", [], 2, "Missing argument 'RECORDINGS...'"),
         ],
     )
     def test_mistakes_take_a_line(
@@ -247,11 +335,27 @@ class TestEach:
         return (fleet / "detectors", fleet / "machines", "--each", "--csv", table)
 
     def test_one_table_for_all_and_the_failure_named(self, esa4, fleet, options):
+        knock = machine_sound(2)
+        knock[17000:17200] += 0.5 * np.hanning(200)
+        write(fleet / "machines" / "fan 2" / "knock.wav", knock)
+        (fleet / "machines" / "fan 2" / "empty.wav").touch()
         result = esa4("score", *options)
         assert result.exit_code == 1
-        assert "Error: lost: there is no file" in result.stderr
+        first, second, last = result.stderr.splitlines()
+        assert first.startswith("Error: lost: there is no file")
+        assert second.startswith("Warning: fan 2/empty.wav can't be used: ")
+        assert last == "Error: 1 machines could not be scored"
+        lines = result.stdout.splitlines()
+        assert lines[0].startswith("fan 2: ")
+        assert "fan 2: knock.wav, 1 to 2 s: alarm" in result.stdout
+        assert [line.split(":")[0] for line in lines[-2:]] == ["fan 2", "fan 10"]
+        assert lines[-3].startswith("42 clips of 21 recordings: ")
         machines = [row["machine"] for row in rows_of(fleet / "scores.csv")]
-        assert machines == 20 * ["fan 2"] + 20 * ["fan 10"]
+        assert machines == 22 * ["fan 2"] + 20 * ["fan 10"]
+        told = json.loads(esa4("score", *options, "--json").stdout)
+        assert [*told["failed"]] == ["lost"]
+        assert [*told["promises"]] == ["fan 2", "fan 10"]
+        assert [*told["unusable"]] == ["fan 2/empty.wav"]
 
     def test_a_scheduler_gives_the_same_table(self, esa4, fleet, options):
         from distributed import LocalCluster
