@@ -181,16 +181,16 @@ def check_recordings(
         )
     ]
     findings += _merged([f for m in measured for f in _of_one(m)])
-    sounding = [m for m in measured if m.level > _SILENCE_DB]
+    sounding = [m for m in measured if not _is_silent(m.level)]
     if not sounding:
         what = "sound" if measured else "recording"
         nothing = f"In {where} there is no {what}."
         findings.append(Finding("empty", "problem", (), nothing, 0.0))
     else:
         findings += _of_all(sounding)
-        hours = sum(m.seconds for m in sounding) / 3600
+        every = _marks_kept(sum(m.seconds for m in sounding))
         sounding_files = {m.name: files[m.name] for m in sounding}
-        findings += _shared_sound(sounding_files, channel, hours)
+        findings += _shared_sound(sounding_files, channel, every)
     return sorted(findings, key=lambda f: -SEVERITIES.index(f.severity))
 
 
@@ -201,36 +201,34 @@ def _merged(findings: list[Finding]) -> Iterator[Finding]:
         if kind == "damaged" or len(others) < _MANY:
             yield from alike
         else:
-            files = tuple(f.files[0] for f in alike)
+            files = tuple(name for f in alike for name in f.files)
             more = f"{first.sentence} It is alike in {len(others)} more recordings."
             yield replace(first, files=files, sentence=more)
 
 
 def _measure(name: str, path: Path, channel: int | str) -> _Measured:
-    levels, sums, spectra, dropouts = [], [], [], []
+    levels, sums, peaks, dropouts = [], [], [], []
     begun = np.empty(0, np.float32)
-    peak, n_clipped, n_samples, damage = 0.0, 0, 0, ""
+    n_clipped, n_samples, damage = 0, 0, ""
     with _open(path) as sound:
         sr = sound.samplerate
-        window = np.hanning(sr)
+        window, spectrum = np.hanning(sr), np.zeros(sr // 2 + 1)
         try:
             for second in _seconds(sound, channel):
-                peak = max(peak, float(np.abs(second).max()))
+                peaks.append(float(np.abs(second).max()))
                 n_clipped += _Rests.of(second).n_clipped(len(second))
-                levels.append(_db(second.var(dtype=np.float64)))
+                level = _db(second.var(dtype=np.float64))
+                levels.append(level)
                 sums.append(second.sum(dtype=np.float64))
                 if len(second) == sr:
-                    spectra.append(np.abs(np.fft.rfft(window * second)) ** 2)
+                    spectrum += np.abs(np.fft.rfft(window * second)) ** 2
                 joined = np.concatenate([begun, second])
                 first = (n_samples - len(begun)) / sr
                 dropouts += [first + time for time in _dropouts(joined, sr)]
                 # What stands still at the end may go on, but not through silence.
-                begun = joined[_end_of_change(joined) :]
-                if levels[-1] < _SILENCE_DB:
-                    begun = second[-1:]
+                still = len(joined) if _is_silent(level) else _end_of_change(joined)
+                begun = joined[still:]
                 n_samples += len(second)
-                if len(spectra) > 1:
-                    spectra = [spectra[0] + spectra[1]]
         except _DamagedError as error:
             damage = str(error)
         if not levels:
@@ -245,11 +243,11 @@ def _measure(name: str, path: Path, channel: int | str) -> _Measured:
             is_float=sound.subtype in _FLOATS,
             seconds=n_samples / sr,
             levels=np.array(levels),
-            peak=peak,
+            peak=max(peaks),
             n_clipped=n_clipped,
             dropouts=dropouts,
             dc=float(np.sum(sums) / n_samples),
-            spectrum=spectra[0],
+            spectrum=spectrum,
             damage=damage,
         )
 
@@ -277,6 +275,10 @@ def _db(power: float) -> float:
     return float(10 * np.log10(max(power, 1e-12)))
 
 
+def _is_silent(level: float | np.ndarray) -> bool | np.ndarray:
+    return level < _SILENCE_DB
+
+
 def _dropouts(samples: np.ndarray, sr: int) -> list[float]:
     """When, in s, sound is missing, with sound before and after."""
     rests = _Rests.of(samples)
@@ -286,8 +288,7 @@ def _dropouts(samples: np.ndarray, sr: int) -> list[float]:
 
 def _end_of_change(samples: np.ndarray) -> int:
     """The last sample that another one follows."""
-    changes = np.flatnonzero(np.diff(samples))
-    return int(changes[-1]) if changes.size else len(samples) - 1
+    return np.flatnonzero(np.diff(samples))[-1]
 
 
 def _of_one(m: _Measured) -> Iterator[Finding]:
@@ -296,7 +297,7 @@ def _of_one(m: _Measured) -> Iterator[Finding]:
 
     if m.damage:
         yield found("damaged", "warning", f"is {m.damage}", m.seconds)
-    silent = np.flatnonzero(m.levels < _SILENCE_DB)
+    silent = np.flatnonzero(_is_silent(m.levels))
     if len(silent) == len(m.levels):
         yield found(
             "silence", "problem", "holds no sound, as if the sensor was off", m.seconds
@@ -370,8 +371,8 @@ def _hum(m: _Measured, found: type) -> Iterator[Finding]:
             power = m.spectrum[line - 1 : line + 2].sum() - 3 * around
             if power > 3 * around * 10 ** (_HUM_PROMINENCE_DB / 10):
                 lines, n_lines = lines + power, n_lines + 1
-        share = float(lines / total) if total else 0.0
-        if n_lines >= _HUM_LINES and share > _HUM_SHARE:
+        if n_lines >= _HUM_LINES and lines > _HUM_SHARE * total:
+            share = float(lines / total)
             yield found(
                 "hum",
                 "note",
@@ -383,10 +384,11 @@ def _hum(m: _Measured, found: type) -> Iterator[Finding]:
 
 def _edge_of_band(spectrum: np.ndarray) -> float | None:
     """In Hz."""
-    width = max(1, len(spectrum) // 100)
-    bands = spectrum[: len(spectrum) // width * width].reshape(-1, width)
+    width = len(spectrum) // 100
+    n_bands = len(spectrum) // width
+    bands = spectrum[: n_bands * width].reshape(n_bands, width)
     edge = edge_of_band(10 * np.log10(np.median(bands, axis=1) + 1e-20))
-    return None if edge is None else round(edge * len(bands)) * width
+    return None if edge is None else round(edge * n_bands) * width
 
 
 def _of_all(measured: list[_Measured]) -> Iterator[Finding]:
@@ -425,7 +427,7 @@ def _of_all(measured: list[_Measured]) -> Iterator[Finding]:
         )
     usual = float(np.median([m.level for m in measured]))
     others = [m for m in measured if abs(m.level - usual) > _OTHER_LEVEL_DB]
-    if len(others) > len(measured) / 4:
+    if 4 * len(others) > len(measured):
         # So many are no strays: that is a drift.
         others = []
     for m in others:
@@ -471,7 +473,8 @@ def _drift(measured: list[_Measured]) -> Iterator[Finding]:
     if not third:
         return
     first, last = by_piece[:third], by_piece[-third:]
-    change = float(np.median(last) - np.median(first))
+    before, after = np.median(first), np.median(last)
+    change = float(after - before)
     # Of three standard errors, one in some hundred steady series is beyond.
     scatter = np.sqrt((first.var() + last.var()) / third)
     low, high = np.percentile(by_piece, [5, 95])
@@ -481,7 +484,7 @@ def _drift(measured: list[_Measured]) -> Iterator[Finding]:
             "warning",
             names,
             f"The level drifts: the last third is {abs(change):.1f} dB "
-            f"{'louder' if change > 0 else 'quieter'} than the first. If gain or distance "
+            f"{'louder' if after > before else 'quieter'} than the first. If gain or distance "
             "were changed, that is no property of the machine, and its false alarms can't "
             "be promised: record anew, or make the detector with level=False.",
             change,
@@ -522,11 +525,10 @@ def _levels_of_pieces(m: _Measured) -> list[float]:
 
 
 def _shared_sound(
-    files: dict[str, Path], channel: int | str, hours: float
+    files: dict[str, Path], channel: int | str, every: int
 ) -> Iterator[Finding]:
     """Find copies and overlapping pieces, by marks at one rate for all."""
     n_samples = round(_shortest(files) * _RATE_FOR_MARKS)
-    every = _marks_kept(hours)
     cut = _Cut(_RATE_FOR_MARKS, n_samples, n_samples, channel)
     names, marks = [], []
     for name, path in files.items():
@@ -561,9 +563,9 @@ def _shared_sound(
         )
 
 
-def _marks_kept(hours: float) -> int:
+def _marks_kept(seconds: float) -> int:
     """Every which mark to keep, by its number; odd, as numbers are made of powers of 2."""
-    wanted = int(_MARKS_KEPT * hours / _HOURS_OF_MARKS) | 1
+    wanted = int(_MARKS_KEPT * seconds / (3600 * _HOURS_OF_MARKS)) | 1
     return min(max(_MARKS_KEPT, wanted), _FEWEST_MARKS_KEPT)
 
 
