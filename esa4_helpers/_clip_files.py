@@ -19,11 +19,13 @@ from ._checks import is_silent
 
 # What libsndfile reads, but for files without a header, of which rate and width are unknown.
 READABLE = frozenset(
-    ".wav .wave .bwf .rf64 .w64 .flac .ogg .oga .opus .mp3 "
-    ".aif .aiff .aifc .au .snd .caf".split()
+    {".wav", ".wave", ".bwf", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus"}
+    | {".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf"}
 )
 # Other sound files, such as phones write: left out without a word, they would be missed.
-UNREADABLE = frozenset(".m4a .aac .mp4 .wma .amr .3gp .webm .mka .ape .ac3".split())
+UNREADABLE = frozenset(
+    {".m4a", ".aac", ".mp4", ".wma", ".amr", ".3gp", ".webm", ".mka", ".ape", ".ac3"}
+)
 
 _GROUPS = ("train", "test_normal", "test_anomaly")
 _NAME = re.compile(rf"({'|'.join(_GROUPS)})_\w")
