@@ -22,16 +22,18 @@ _REACH = 80
 # So many distances in a row make a mark. By chance, the same one comes twice among some
 # million.
 _DISTANCES = 3
-_LONGEST_DISTANCE = 2**12
-# The lowest quarter of the band is so smooth that anchors can be placed between samples:
-# pieces that were resampled one by one have their anchors there, too.
-_BAND = 0.25
+# More than any distance between anchors.
+_DISTANCE_RANGE = 2**12
+# The lowest of so many parts of the band is so smooth that anchors can be placed between
+# samples: pieces that were resampled one by one have their anchors there, too.
+_BANDS = 4
 # In samples: distances that differ by less are the same.
 _STEP = 2
 # In samples, how far back the flattening of a spectrum hears: tones are longer.
 _MEMORY = 320
-# Below this power, 16 bits hold rounding and no sound: twenty times the step's noise.
-_ROUNDING = 100 * (2.0**-15) ** 2 / 12
+# Below this power, 16 bits hold rounding and no sound: 20 dB above the noise of their step,
+# which is its square by 12.
+_ROUNDING = 7.761e-9
 # A clip is looked at in so many parts, and so many must be shared. Of all pairs of different
 # clips that were tried, real and synthetic, none shared more than two parts; windows that
 # overlap by half share six or more, by 80 % seven or more.
@@ -107,11 +109,11 @@ def near_duplicates(audio: ArrayLike) -> np.ndarray:
 def _marks_of(clip: np.ndarray) -> np.ndarray:
     """Where in a clip each mark is, and a number that is the same for the same mark."""
     n_samples = len(clip)
-    spectrum = fft.rfft(clip.astype(np.float32, copy=False))
+    spectrum = fft.rfft(clip.astype(np.float32))
     power = spectrum.real**2 + spectrum.imag**2
     smooth = uniform_filter1d(power, max(3, n_samples // _MEMORY), mode="nearest")
     spectrum /= np.sqrt(smooth + _ROUNDING * n_samples)
-    spectrum[round(_BAND * len(spectrum)) :] = 0
+    spectrum[round(len(spectrum) / _BANDS) :] = 0
     flat = np.abs(fft.irfft(spectrum, n_samples))
     is_largest = (flat == maximum_filter1d(flat, 2 * _REACH + 1)) & (flat > 0)
     anchors = np.flatnonzero(is_largest[1:-1]) + 1
@@ -121,9 +123,8 @@ def _marks_of(clip: np.ndarray) -> np.ndarray:
     # The top of a parabola through three samples; at least one of the two lies lower.
     between = (before - after) / (2 * (before - 2 * top + after) - 1e-20)
     distances = (np.diff(anchors + between) / _STEP).round().astype(np.int64)
-    distances = np.minimum(distances, _LONGEST_DISTANCE - 1)
     runs = np.lib.stride_tricks.sliding_window_view(distances, _DISTANCES)
-    marks = runs @ _LONGEST_DISTANCE ** np.arange(_DISTANCES)
+    marks = runs @ _DISTANCE_RANGE ** np.arange(_DISTANCES)
     return np.column_stack([anchors[: len(marks)], marks])
 
 
@@ -150,7 +151,7 @@ def _join_marks(marks: list[np.ndarray], n_samples: int) -> np.ndarray:
         is_sure[i] = _meet(marks[one][:, 0] + 3 * shift, marks[other][:, 0])
     one, other = pairs[is_sure, :2].T
     graph = coo_array((np.ones(len(one)), (one, other)), shape=(n_clips, n_clips))
-    _, group = connected_components(graph, directed=False)
+    _, group = connected_components(graph)
     _, first = np.unique(group, return_index=True)
     return first[group]
 

@@ -139,8 +139,8 @@ class _Rests(NamedTuple):
         before, after = borders[::2], borders[1::2] + 1
         is_abrupt = (steps[before] > least_jump) & (steps[after] > least_jump)
         starts, values = before[is_abrupt], clip[before[is_abrupt]]
-        high, low = clip.max(), clip.min()
-        is_extreme = (high > low) & ((values == high) | (values == low))
+        # Of a clip that never changes, they are both.
+        is_extreme = (values == clip.max()) != (values == clip.min())
         return cls(starts, (after - before)[is_abrupt], is_extreme)
 
     def n_clipped(self, n_samples: int) -> int:
@@ -176,7 +176,6 @@ def edge_of_band(levels: np.ndarray) -> float | None:
     0.4
     """
     for i in range(5, int(_HIGHEST_EDGE * len(levels))):
-        before, behind = np.median(levels[i - 5 : i]), levels[i + 2 :]
-        if before - max(levels[i + 1], behind.max()) >= _CLIFF_DB:
+        if np.median(levels[i - 5 : i]) - levels[i + 1 :].max() >= _CLIFF_DB:
             return i / len(levels)
     return None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from esa4_helpers import Dataset, insert_fault, sensor_fault
-from esa4_helpers.sensor import SENSOR_FAULTS, edge_of_band
+from esa4_helpers.sensor import SENSOR_FAULTS, _Rests, edge_of_band, hidden_fault
 from esa4_helpers.synthesis import ANOMALY_KINDS
 
 SR = 16000
@@ -119,3 +119,108 @@ def test_a_few_cut_peaks_are_forgiven_and_many_are_not():
     for share, fault in ((0.02, "clipping"), (0.0002, None)):
         limit = peaks[-round(share * len(peaks))]
         assert sensor_fault(np.clip(loud, -limit, limit)) == fault
+
+
+STEP = 2.0**-15
+SWING = np.array([-0.5, 0.5])
+
+
+def entered_and_left(
+    enter: float, leave: float, finest: float = STEP, n: int = 32
+) -> np.ndarray:
+    """A rest of n samples that begins and ends with steps of these sizes."""
+    rest = [0.0] + [enter] * n + [enter + leave]
+    return np.concatenate(
+        [np.tile(SWING, 30), rest, np.tile(SWING, 30), [0.5 - finest]]
+    )
+
+
+@pytest.mark.parametrize(
+    ("clip", "fault"),
+    [
+        # Of 16 bits: four steps are none, and five are a jump, on both sides.
+        (entered_and_left(5 * STEP, 5 * STEP), "dropouts"),
+        (entered_and_left(-5 * STEP, -5 * STEP), "dropouts"),
+        (entered_and_left(4 * STEP, 0.1), None),
+        (entered_and_left(0.1, 4 * STEP), None),
+        (entered_and_left(0.1, 0.1, n=31), None),
+        # Of 10 bits; of floats, as if they had 16; and without any small step, as if 8.
+        (entered_and_left(5 * 64 * STEP, 5 * 64 * STEP, 64 * STEP), "dropouts"),
+        (entered_and_left(4 * 64 * STEP, 0.1, 64 * STEP), None),
+        (entered_and_left(4.1 * STEP, 4.1 * STEP, 1e-9), "dropouts"),
+        (entered_and_left(4 * STEP, 4 * STEP, 1e-9), None),
+        (entered_and_left(2**-5 + 1e-3, 2**-5 + 1e-3, 0.5), "dropouts"),
+        (entered_and_left(2**-5, 2**-5, 0.5), None),
+    ],
+)
+def test_a_jump_is_more_than_four_of_the_finest_steps(clip, fault):
+    assert sensor_fault(clip) == fault
+
+
+@pytest.mark.parametrize(
+    ("n_high", "n_low", "fault"),
+    [
+        (16, 0, "clipping"),
+        (0, 16, "clipping"),
+        (8, 8, "clipping"),
+        (15, 0, None),
+        (8, 7, None),
+    ],
+)
+def test_one_in_a_thousand_samples_at_the_extremes_is_clipping(n_high, n_low, fault):
+    clip = np.random.default_rng(0).uniform(-0.5, 0.5, SR)
+    # An extreme that is touched is no rest.
+    clip[[100, 200]] = -0.9, 0.9
+    clip[1000 : 1000 + n_high] = 0.9
+    clip[2000 : 2000 + n_low] = -0.9
+    assert sensor_fault(clip) == fault
+
+
+def test_rests_are_told_by_where_how_long_and_how():
+    clip = np.array([0.1, 0.1, 0.5, 0.9, 0.9, 0.9, 0.0, -0.3, -0.3, 0.2, -0.9, -0.9])
+    rests = _Rests.of(clip)
+    assert rests.starts.tolist() == [0, 3, 7, 10]
+    assert rests.lengths.tolist() == [2, 3, 2, 2]
+    assert rests.is_extreme.tolist() == [False, True, False, True]
+    assert rests.n_clipped(5000) == 5
+    assert rests.n_clipped(5001) == 0
+    # A constant is no limit that anything is cut off at.
+    constant = _Rests.of(np.full(32, 0.9))
+    assert constant.n_clipped(32) == 0
+    assert constant.dropouts().tolist() == [0]
+
+
+def test_of_several_channels_clipping_is_named_first():
+    clean = sound()
+    clipped, gap = np.clip(30 * clean, -1, 1), with_rest(0.01)
+    for channels, fault in (
+        ([clean, clean], None),
+        ([clean, gap], "dropouts"),
+        ([gap, clipped], "clipping"),
+        ([clipped, gap], "clipping"),
+        ([clean, np.zeros_like(clean)], None),
+    ):
+        assert hidden_fault(np.stack(channels, axis=1)) == fault
+
+
+@pytest.mark.parametrize(
+    ("first_low", "edge"),
+    [(2, None), (3, 0.05), (6, 0.05), (7, 0.06), (90, 0.89), (91, None)],
+)
+def test_edges_are_looked_for_up_to_nine_tenths(first_low, edge):
+    levels = np.full(100, -60.0)
+    levels[first_low:] = -80.0
+    assert edge_of_band(levels) == edge
+
+
+@pytest.mark.parametrize(
+    ("band", "edge"), [(40, 0.4), (41, 0.41), (43, 0.43), (44, None), (99, None)]
+)
+def test_behind_an_edge_there_is_nothing(band, edge):
+    levels = np.full(100, -60.0)
+    levels[41:] = -90.0
+    levels[band] = max(levels[band], -79.9)
+    assert edge_of_band(levels) == edge
+    # Two odd bands before it are no matter.
+    levels[[36, 38]] = 0.0
+    assert edge_of_band(levels) == edge
