@@ -143,6 +143,8 @@ def entered_and_left(
         (entered_and_left(-5 * STEP, -5 * STEP), "dropouts"),
         (entered_and_left(4 * STEP, 0.1), None),
         (entered_and_left(0.1, 4 * STEP), None),
+        (entered_and_left(3 * STEP, 0.1), None),
+        (entered_and_left(0.1, 3 * STEP), None),
         (entered_and_left(0.1, 0.1, n=31), None),
         # Of 10 bits; of floats, as if they had 16; and without any small step, as if 8.
         (entered_and_left(5 * 64 * STEP, 5 * 64 * STEP, 64 * STEP), "dropouts"),
