@@ -137,13 +137,13 @@ def _change(
 ) -> str | None:
     """Name what has changed on the way from the machine to the clip since training."""
     training: Training = detector.training_
-    levels = band_levels(clip[np.newaxis])
-    if _has_other_limit(levels[0], training):
+    [levels] = band_levels(clip[np.newaxis])
+    if _has_other_limit(levels, training):
         return "band limit"
     if not is_odd:
         return None
-    loudness = level(clip[np.newaxis])[0, 0]
-    uneven = unevenness(levels, training.spectrum, _known_edge(training))[0]
+    [[loudness]] = level(clip[np.newaxis])
+    [uneven] = unevenness(levels[np.newaxis], training.spectrum, _known_edge(training))
     if (
         abs(loudness - training.typical_level) < _LEAST_GAIN_DB
         or uneven > _LARGEST_UNEVENNESS * training.unevenness
@@ -151,7 +151,7 @@ def _change(
         return None
     # How loud it would have been is not known: as clips of training, or as its spectrum says.
     by_level = np.array([*training.levels, training.typical_level]) - loudness
-    gains = np.append(by_level, np.median(training.spectrum - levels[0]))
+    gains = np.append(by_level, np.median(training.spectrum - levels))
     undone = clip * 10 ** (gains[:, np.newaxis] / 20)
     undone = undone[np.abs(undone).max(axis=1) <= LARGEST_SAMPLE]
     if not len(undone):
@@ -162,11 +162,10 @@ def _change(
 def _has_other_limit(levels: np.ndarray, training: Training) -> bool:
     """Whether a clip ends at an edge below that of training, or goes on above it."""
     edge, known = edge_of_band(levels), _known_edge(training)
-    if edge is not None and edge < (known or 1.0) - _EDGES_APART:
+    if edge is not None and (known is None or edge < known - _EDGES_APART):
         # A fault that is loud below the edge leaves above it what was there in training.
-        behind = slice(
-            round(edge * len(levels)) + 2, round((known or 1.0) * len(levels))
-        )
+        end = None if known is None else round(known * len(levels))
+        behind = slice(round(edge * len(levels)) + 2, end)
         return _more(training.spectrum[behind], levels[behind]) > _CLEARLY_DB
     if known is None:
         return False

@@ -131,11 +131,11 @@ class _Rests(NamedTuple):
     @classmethod
     def of(cls, clip: np.ndarray) -> _Rests:
         steps = np.abs(np.diff(clip))
-        finest = steps.min(initial=_COARSEST_STEP, where=steps > 0)
+        finest = steps.min(initial=_COARSEST_STEP, where=steps.astype(bool))
         least_jump = _STEPS_OF_A_JUMP * max(finest, _FINEST_STEP)
         # The clip's own ends count as jumps, too.
         steps = np.concatenate([[np.inf], steps, [np.inf]])
-        borders = np.flatnonzero(np.diff(steps == 0))
+        borders = np.flatnonzero(np.diff(steps.astype(bool)))
         before, after = borders[::2], borders[1::2] + 1
         is_abrupt = (steps[before] > least_jump) & (steps[after] > least_jump)
         starts, values = before[is_abrupt], clip[before[is_abrupt]]

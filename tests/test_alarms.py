@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from types import SimpleNamespace
 from warnings import catch_warnings, simplefilter
 
 import librosa
@@ -14,6 +15,7 @@ import soundfile
 from esa4_helpers import (
     FewRecordingsWarning,
     StreamScorer,
+    alarms,
     anomaly_score,
     judge_clips,
     judge_recordings,
@@ -22,7 +24,9 @@ from esa4_helpers import (
     own_threshold,
     read_recordings,
 )
+from esa4_helpers.features import level
 from esa4_helpers.sensor import SENSOR_FAULTS
+from esa4_helpers.training import band_levels
 
 SR = 16000
 
@@ -248,5 +252,155 @@ def test_recordings_are_judged_as_their_clips_are(gmm, recorded):
 def test_recordings_at_another_rate_are_refused(gmm, recorded):
     # As many samples as in training.
     clips = read_recordings(recorded, 1.0, sr=2 * SR)
-    with pytest.raises(ValueError, match="32000 Hz.*16000 Hz"):
+    with pytest.raises(ValueError, match="recordings are read") as error:
         judge_recordings(gmm, clips)
+    assert str(error.value) == (
+        "the recordings are read at 32000 Hz, and the detector was fitted at 16000 Hz: "
+        "call read_recordings with sr=16000"
+    )
+
+
+def trained(**known: object) -> SimpleNamespace:
+    """What a detector knows of clips that were as loud in all bands, but for what is given."""
+    usual = {
+        "sr": 20000,
+        "n_samples": 4000,
+        "spectrum": np.full(100, -60.0),
+        "edge": None,
+        "levels": (-42.0, -38.0),
+        "typical_level": -40.0,
+        "unevenness": 1.0,
+    }
+    return SimpleNamespace(**(usual | known))
+
+
+def ending(at: int, behind: float, before: float = -60.0) -> np.ndarray:
+    """Levels of a hundred bands, of which the last so many have another one."""
+    return np.where(np.arange(100) <= at, before, behind)
+
+
+@pytest.mark.parametrize(
+    ("levels", "edge", "expected"),
+    [
+        (np.full(100, -60.0), None, False),
+        (ending(40, -90.0), None, True),
+        # Behind the edge it is as quiet as it was, to 10 dB, and before it louder.
+        (ending(40, -60.0, -30.0), None, False),
+        (ending(40, -70.0, -30.0), None, False),
+        (ending(40, -70.1, -30.0), None, True),
+        # Edges as far apart as three hundredths of the range are the same.
+        (ending(47, -90.0), 5000.0, False),
+        (ending(46, -90.0), 5000.0, True),
+        (ending(52, -90.0), 5000.0, False),
+        # What goes on above the edge of training, by 10 dB.
+        (ending(50, -50.0), 5000.0, False),
+        (ending(50, -49.9), 5000.0, True),
+        (ending(50, -49.9), None, False),
+    ],
+)
+def test_a_limit_is_another_edge_by_10_db(levels, edge, expected):
+    training = trained(edge=edge)
+    assert alarms._has_other_limit(levels, training) == expected
+
+
+def test_most_bands_between_both_edges_tell():
+    levels, spectrum = ending(46, -90.0), ending(47, -90.0)
+    # Of the bands from 48 to 49, between the edges.
+    spectrum[48:51] = -76, -83, -200
+    assert alarms._has_other_limit(levels, trained(spectrum=spectrum, edge=5000.0))
+    spectrum[48] = -77.1
+    assert not alarms._has_other_limit(levels, trained(spectrum=spectrum, edge=5000.0))
+
+
+def test_most_bands_above_the_edge_tell():
+    training = trained(edge=8900.0)
+    levels = np.full(100, -60.0)
+    levels[91:] = -40, -40, -40, -40, -49.9, -60, -60, -60, -60
+    assert alarms._has_other_limit(levels, training)
+    levels[95] = -50.1
+    assert not alarms._has_other_limit(levels, training)
+
+
+class Hears:
+    """A stand-in that takes for normal only what is as loud as this, in dB."""
+
+    def __init__(self, loudness: float, training: SimpleNamespace) -> None:
+        self.loudness, self.training_ = loudness, training
+
+    def score_samples(self, X: np.ndarray) -> np.ndarray:
+        assert np.abs(X).max() <= 32
+        return -np.abs(level(X)[:, 0] - self.loudness).round(3)
+
+
+@pytest.fixture(scope="module")
+def clip() -> np.ndarray:
+    """Of -30 dB."""
+    noise = np.random.default_rng(0).standard_normal(4000)
+    return noise * 10 ** (-30 / 20) / np.sqrt(np.mean(noise**2))
+
+
+def change_of(clip: np.ndarray, loudness: float, **known: object) -> str | None:
+    """What is said to have changed, if this is as loud as normal clips are."""
+    known.setdefault("spectrum", band_levels(clip[np.newaxis])[0] - 13.0)
+    return alarms._change(Hears(loudness, trained(**known)), clip, True, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("loudness", "expected"),
+    [
+        # The quietest and the loudest of training, the typical one, and by its spectrum.
+        (-42, "level"),
+        (-38, "level"),
+        (-40, "level"),
+        (-43, "level"),
+        (-39, None),
+        (-30, None),
+    ],
+)
+def test_it_is_the_level_if_the_clip_would_be_normal_without_it(
+    clip, loudness, expected
+):
+    assert change_of(clip, loudness) == expected
+
+
+@pytest.mark.parametrize(
+    ("typical", "expected"),
+    [(-28.01, None), (-27.99, "level"), (-31.99, None), (-32.01, "level")],
+)
+def test_a_gain_is_2_db_at_least(clip, typical, expected):
+    assert change_of(clip, typical, typical_level=typical) == expected
+
+
+@pytest.mark.parametrize(
+    ("uneven", "edge", "expected"),
+    [(1.49, None, "level"), (1.51, None, None), (1.49, 5000.0, "level")],
+)
+def test_a_spectrum_may_be_half_as_uneven_again(clip, uneven, edge, expected):
+    spectrum = band_levels(clip[np.newaxis])[0] + np.tile([uneven, -uneven], 50)
+    if edge:
+        # There was nothing, and there still is next to nothing.
+        spectrum[50:] += np.tile([9.0, -9.0], 25)
+    assert change_of(clip, -40, spectrum=spectrum, edge=edge) == expected
+
+
+def test_gains_that_no_recorder_has_are_left_out(clip):
+    known = {"typical_level": 40.0, "spectrum": band_levels(clip[np.newaxis])[0] + 70}
+    assert change_of(clip, 40, levels=(40.0, 40.0), **known) is None
+    assert change_of(clip, -42, levels=(-42.0, 40.0), **known) == "level"
+
+
+def test_a_score_on_the_threshold_is_none_above_it(clip):
+    detector = Hears(-40, trained(spectrum=band_levels(clip[np.newaxis])[0]))
+    assert judge_clips(detector, [clip], 10.0) == [(10.0, False, None)]
+    assert judge_clips(detector, [clip], 9.999) == [(10.0, False, "level")]
+    del detector.training_
+    assert judge_clips(detector, [clip], 10.0) == [(10.0, False, None)]
+    assert judge_clips(detector, [clip], 9.999) == [(10.0, True, None)]
+
+
+def test_what_is_known_of_the_sensor_counts_as_if_it_was_heard(clip):
+    detector = Hears(-40, trained())
+    hidden, heard = judge_clips(detector, [clip, clip], 99, ["clipping", None])
+    assert hidden[1:] == (False, "clipping")
+    assert np.isnan(hidden.score)
+    assert heard == (10.0, False, None)

@@ -207,7 +207,7 @@ def test_of_several_channels_clipping_is_named_first():
 
 @pytest.mark.parametrize(
     ("first_low", "edge"),
-    [(2, None), (3, 0.05), (6, 0.05), (7, 0.06), (90, 0.89), (91, None)],
+    [(2, None), (3, 0.05), (5, 0.05), (6, 0.05), (7, 0.06), (90, 0.89), (91, None)],
 )
 def test_edges_are_looked_for_up_to_nine_tenths(first_low, edge):
     levels = np.full(100, -60.0)
