@@ -219,7 +219,7 @@ def _change_clicks(
     clicks, still = _strong_clicks_and_still_moment(audio, sr)
     length = round(_CLICK_WINDOW_S * sr)
     weight = _cross_fade(length, sr)
-    background = audio[still : still + length].copy()
+    background = audio[still:].copy()
     if kind in RECORDED_ANOMALY_KINDS:
         kept = db_to_amplitude(-rng.uniform(10.0, 18.0)) if kind == "weak click" else 0
         for start in clicks:
@@ -234,15 +234,15 @@ def _change_clicks(
         )
     if kind == "late click":
         start = able[rng.integers(able.size)]
-        click = audio[start : start + length].copy()
+        click = audio[start:].copy()
         _blend(audio, background, start, weight)
         _blend(audio, click, start + round(rng.uniform(0.15, 0.3) * sr), weight)
         return
     for start in able:
-        click = audio[start : start + length].copy()
+        click = audio[start:].copy()
         weaker = db_to_amplitude(-rng.uniform(3.0, 9.0))
         delay = round(rng.uniform(0.04, 0.12) * sr)
-        _blend(audio, click, start + delay, weaker * weight[: click.size])
+        _blend(audio, click, start + delay, weaker * weight)
 
 
 def _strong_clicks_and_still_moment(
@@ -366,14 +366,14 @@ def _coloured_noise(
     return noise
 
 
-@lru_cache(maxsize=64)
+@lru_cache
 def _band(n_samples: int, sr: float, above_hz: float) -> slice:
     """The bins of a spectrum from a frequency up to the band limit."""
     frequencies = np.fft.rfftfreq(n_samples, 1 / sr)
     return slice(*np.searchsorted(frequencies, [above_hz, _BAND_LIMIT_HZ]))
 
 
-@lru_cache(maxsize=4)
+@lru_cache
 def _octaves(n_samples: int, sr: float, above_hz: float) -> np.ndarray:
     """How far the bins of a band are above 1 kHz."""
     frequencies = np.fft.rfftfreq(n_samples, 1 / sr)
@@ -452,7 +452,7 @@ def _click(rng: np.random.Generator, sr: float) -> np.ndarray:
     return burst
 
 
-@lru_cache(maxsize=4)
+@lru_cache
 def _click_envelope(n_samples: int, sr: float) -> np.ndarray:
     t = np.arange(n_samples) / sr
     return (1 - np.exp(-t / 0.0005)) * (np.exp(-t / 0.01) + 0.1 * np.exp(-t / 0.04))

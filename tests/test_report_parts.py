@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from types import SimpleNamespace
 
 import librosa
@@ -453,7 +454,7 @@ def test_drift_is_what_is_so_of_the_clips_as_a_whole(levels, spectra, sensor, dr
 def test_a_stream_is_promised_a_share_of_its_sound(faults, n, reasons):
     training = SimpleNamespace(**LEARNED)
     n_judged = n - sum(faults.values())
-    assert promise_of_stream(training, True, faults, n) == Promise(
+    assert promise_of_stream(training, True, Counter(faults), n) == Promise(
         0.1, pytest.approx(0.1 * n_judged), not reasons, reasons
     )
 

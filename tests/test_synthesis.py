@@ -8,11 +8,15 @@ from esa4_helpers import change_mask, log_mel_spectrogram
 from esa4_helpers.synthesis import (
     ANOMALY_KINDS,
     RECORDED_ANOMALY_KINDS,
+    _band,
+    _click_envelope,
     _clicks,
     _hum,
     _microphone_noise,
     _mix,
+    _octaves,
     _room,
+    _to_16_bits,
     insert_fault,
     synthesize_clip,
 )
@@ -125,6 +129,25 @@ def test_length_follows_rate_and_duration(sr):
     assert np.abs(clip).max() <= 1
 
 
+def test_what_depends_on_the_length_alone_is_computed_once():
+    for function, given in (
+        (_band, (1000, SR, 50.0)),
+        (_octaves, (1000, SR, 50.0)),
+        (_click_envelope, (1000, SR)),
+    ):
+        assert function(*given) is function(*given)
+
+
+def test_a_click_that_would_come_too_early_comes_at_once():
+    # One clip in some hundred begins so near to a click.
+    assert _clicks(np.random.default_rng(255), 20000, 8000)[0].start == 0
+
+
+def test_what_is_beyond_a_16_bit_file_is_clipped():
+    values = _to_16_bits(np.array([-2, -1, 0.5, 2]))
+    np.testing.assert_allclose(values, [-1, -1, 16384 / 32767, 1], rtol=1e-7)
+
+
 def test_clip_holds_only_values_of_a_16_bit_file():
     clip = synthesize_clip(sr=SR, random_state=0).astype(np.float64) * 32767
     np.testing.assert_allclose(clip, np.round(clip), atol=1e-2)
@@ -174,7 +197,7 @@ def test_unknown_kind_names_the_known_ones():
         synthesize_clip("broken")
 
 
-@pytest.mark.parametrize("duration", [0.0, -1.0, 2.4, np.nan, np.inf])
+@pytest.mark.parametrize("duration", [0.0, -1.0, 2.499, np.nan, np.inf])
 def test_too_short_a_duration_is_refused(duration):
     with pytest.raises(ValueError, match=r"duration must be (at least 2\.5 s|finite)"):
         synthesize_clip(duration=duration)
@@ -380,6 +403,13 @@ def high_level(clip: np.ndarray, start: float, stop: float) -> float:
     return 10 * np.log10(power(part))
 
 
+def clicking(*frames: int) -> np.ndarray:
+    """Three seconds of faint noise, with a click in each of these 5 ms."""
+    clip = 1e-4 * np.random.default_rng(0).standard_normal(3 * SR)
+    clip[np.array(frames) * 80 + 40] = 0.5
+    return clip
+
+
 class TestInsertFault:
     @pytest.mark.parametrize("kind", ANOMALY_KINDS)
     def test_same_seed_same_fault_and_the_clip_stays_as_it_was(self, recorded, kind):
@@ -494,6 +524,66 @@ class TestInsertFault:
         faulty = insert_fault(long, SR, "missing click", 0)
         assert spans(long, faulty)[-1][1] == pytest.approx(long.size / SR, abs=0.01)
         assert np.abs(faulty).max() < 0.1
+
+    @pytest.mark.parametrize("kind", FAULTS_OF_CLICKS)
+    def test_a_slow_rise_and_a_broken_length_make_no_click(self, recorded, kind):
+        clip = np.append(recorded, recorded[:30]).astype(np.float64)
+        risen = clip + np.linspace(-0.4, 0.4, clip.size)
+        where = spans(risen, insert_fault(risen, SR, kind, 0))
+        assert where == pytest.approx(
+            np.array(spans(clip, insert_fault(clip, SR, kind, 0))), abs=0.01
+        )
+
+    @pytest.mark.parametrize(("below_db", "n_strong"), [(5.9, 2), (6.1, 1)])
+    def test_strong_clicks_are_those_within_6_db_of_the_loudest(
+        self, below_db, n_strong
+    ):
+        clip = clicking(100, 300)
+        clip[300 * 80 + 40] *= 10 ** (-below_db / 20)
+        assert len(spans(clip, insert_fault(clip, SR, "missing click", 0))) == n_strong
+
+    @pytest.mark.parametrize(("gap", "n_strong"), [(43, 1), (44, 2)])
+    def test_a_click_within_022_s_of_a_louder_one_is_its_echo(self, gap, n_strong):
+        clip = clicking(200, 200 + gap)
+        clip[200 * 80 + 40] *= 1.1
+        faulty = insert_fault(clip, SR, "missing click", 0)
+        # A window begins 0.02 s before its click, and ends 0.22 s later.
+        changed = np.flatnonzero(faulty != clip)
+        assert changed[0] == 196 * 80 + 1
+        last = 200 + (gap if n_strong == 2 else 0)
+        assert changed[-1] == (last - 4) * 80 + 3520 - 2
+
+    @pytest.mark.parametrize(("out_db", "is_found"), [(11.9, False), (12.2, True)])
+    def test_a_click_stands_12_db_out_of_its_clip(self, out_db, is_found):
+        clip = 0.01 * (-1.0) ** np.arange(3 * SR)
+        clip[300 * 80 : 301 * 80] *= 10 ** (out_db / 20)
+        if is_found:
+            insert_fault(clip, SR, "missing click", 0)
+            return
+        with pytest.raises(
+            ValueError, match="expected one that stands at least 12 dB out of it"
+        ):
+            insert_fault(clip, SR, "missing click", 0)
+
+    @pytest.mark.parametrize(
+        ("kind", "frame", "has_room"),
+        [
+            ("late click", 4, True),
+            ("late click", 3, False),
+            ("late click", 499, True),
+            ("late click", 500, False),
+            ("double click", 3, False),
+            ("double click", 579, True),
+            ("double click", 580, False),
+        ],
+    )
+    def test_a_click_has_room_where_all_of_its_fault_has(self, kind, frame, has_room):
+        clip = clicking(frame)
+        if has_room:
+            assert spans(clip, insert_fault(clip, SR, kind, 0))
+            return
+        with pytest.raises(ValueError, match=f"no click .* has room for a {kind!r}"):
+            insert_fault(clip, SR, kind, 0)
 
     @pytest.mark.parametrize("kind", FAULTS_OF_CLICKS)
     def test_without_a_click_there_is_nothing_to_change(self, kind):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -118,8 +118,8 @@ def _drift(
     return Drift(gain, outside, odd, tuple(reasons))
 
 
-def _by_level(faults: Mapping[str | None, int], n: int) -> list[str]:
-    if faults.get("level", 0) <= _OFTEN * n:
+def _by_level(faults: Counter[str | None], n: int) -> list[str]:
+    if faults["level"] <= _OFTEN * n:
         return []
     return [
         f"{percent(faults['level'] / n)} of the new clips differ by their level alone from "
@@ -127,8 +127,8 @@ def _by_level(faults: Mapping[str | None, int], n: int) -> list[str]:
     ]
 
 
-def _by_band(faults: Mapping[str | None, int], n: int) -> list[str]:
-    if faults.get("band limit", 0) <= _MOST * n:
+def _by_band(faults: Counter[str | None], n: int) -> list[str]:
+    if faults["band limit"] <= _MOST * n:
         return []
     return [
         f"in {percent(faults['band limit'] / n)} of the new clips, the band ends elsewhere "
@@ -137,10 +137,10 @@ def _by_band(faults: Mapping[str | None, int], n: int) -> list[str]:
 
 
 def promise_of_stream(
-    training: Training, is_own: bool, faults: Mapping[str | None, int], n: int
+    training: Training, is_own: bool, faults: Counter[str | None], n: int
 ) -> Promise:
     """Say what is promised for so many windows, by what is wrong with the sensor in them."""
-    sounding = n - sum(faults.get(fault, 0) for fault in NO_SOUND)
+    sounding = n - sum(faults[fault] for fault in NO_SOUND)
     reasons = (*_by_level(faults, sounding), *_by_band(faults, sounding))
     return promise_of(training, is_own, reasons, n - sum(faults.values()))
 
