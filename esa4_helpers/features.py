@@ -206,7 +206,7 @@ def log_mel_spectrogram(
     S = np.empty((len(audio), n_mels, n_frames))
     for clips, frames in _blocks(len(audio), n_frames):
         excerpts = _cut_frames(audio[clips], frames, n_fft, hop_length)
-        power = mel_power(excerpts.reshape(-1, n_fft))
+        power = mel_power(np.concatenate(excerpts))
         if at_once:
             power = librosa.power_to_db(power, ref=ref, top_db=None)
         S[clips, :, frames] = power.reshape(*excerpts.shape[:2], n_mels).swapaxes(1, 2)
