@@ -92,7 +92,7 @@ def _sum_up(
     seconds: list[float] = []
     rates: Counter[int] = Counter()
     too_short = []
-    for name in files.keys() - lost:
+    for name in (name for name in files if name not in lost):
         sr, length = _header(files[name])
         length = there.get(name, length)
         if clip_seconds and length < clip_seconds:
@@ -111,7 +111,7 @@ def _sum_up(
     if clip_seconds:
         found["clip_seconds"] = clip_seconds
         found["clips"] = sum(int(length / clip_seconds) for length in seconds)
-    return found, sorted(too_short, key=lambda f: [*files].index(f.files[0]))
+    return found, too_short
 
 
 def _header(path: Path) -> tuple[int, float]:

@@ -62,9 +62,9 @@ def report(
     """
     fitted = _shared.load(detector)
     known = fitted.training_
-    places = list(dict.fromkeys(recordings))
+    place, *others = dict.fromkeys(recordings)
     new = read_recordings(
-        places[0] if len(places) == 1 else places,
+        [place, *others] if others else place,
         known.clip_seconds,
         hop_seconds,
         sr=round(known.sr),

@@ -78,6 +78,11 @@ class TestDownloadMimii:
         assert result.exit_code == 0
         assert result.output == f"mimii fan id_00 -6 dB: 4 clips are in {tmp_path}\n"
 
+    def test_its_help_tells_what_it_asks_for_by_default(self, esa4):
+        told = " ".join(esa4("download", "mimii", "--help").stdout.split())
+        assert "Nominal signal-to-noise ratio in dB. [default: 6]" in told
+        assert "Which microphone, 0 to 7. [default: 0]" in told
+
     def test_by_default_it_asks_for_all_clips_at_6_db(self, asked, esa4):
         result = esa4("download", "mimii", "fan", "id_00")
         counts = {"n_normal": None, "n_abnormal": None, "channel": 0}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import json
 from pathlib import Path
 
@@ -13,7 +14,11 @@ from bs4 import BeautifulSoup
 
 from esa4_helpers import make_detector, save_detector
 
+# The command has the module's name, and hides it.
+report = importlib.import_module("esa4_helpers.cli.report")
+
 SR = 16000
+RNG = np.random.default_rng(1)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +85,53 @@ def test_strict_counts_alarms_as_found_and_json_is_all_there_is(esa4, folder):
     assert result.exit_code == 4
     told = json.loads(result.stdout)
     assert (told["clips"], told["alarms"]) == (4, 1)
+    assert told["report"] == str(folder / "r.html")
     assert "<audio" not in (folder / "r.html").read_text(encoding="utf-8")
+
+
+def test_what_is_silent_or_damaged_is_counted_and_told(esa4, folder):
+    odd = folder / "odd"
+    odd.mkdir()
+    soundfile.write(odd / "off.wav", np.zeros(SR), SR)
+    soundfile.write(odd / "torn.wav", 0.01 * RNG.standard_normal(2 * SR), SR)
+    (odd / "torn.wav").write_bytes((odd / "torn.wav").read_bytes()[: 3 * SR])
+    options = ("report", folder / "pump.esa4", odd, "-o", folder / "r.html")
+    result = esa4(*options, "--title", "Pump 7", "--strict")
+    assert result.exit_code == 0
+    assert result.stderr.startswith("Warning: torn.wav: damaged: ")
+    assert result.stderr.count("\n") == 1
+    assert result.stdout.startswith(
+        f"{folder / 'r.html'}: 2 clips of 2 recordings, 0 alarms, 1 clip with a sensor "
+        "problem. "
+    )
+    assert "<h1>Pump 7</h1>" in (folder / "r.html").read_text(encoding="utf-8")
+    assert esa4(*options, "-q").stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("-o", "r.html"), "Missing argument 'RECORDINGS...'"),
+        (("new",), "Missing option '-o' / '--output'"),
+        (("new", "-o", "r.html", "--most", -1), "-1 is not in the range x>=0"),
+    ],
+)
+def test_what_is_missing_is_named(esa4, arguments, message):
+    result = esa4("report", "pump.esa4", *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_by_default_it_shows_the_twenty_worst_alarms(esa4, folder, monkeypatch):
+    def write_report(*_: object, **asked: object) -> None:
+        raise ValueError(f"asked for {asked}")
+
+    monkeypatch.setattr(report, "write_report", write_report)
+    options = ("report", folder / "pump.esa4", folder / "more", "-o", "r.html", "-q")
+    asked = {"title": "pump", "most_alarms": 20}
+    assert esa4(*options).stderr == f"Error: asked for {asked}\n"
+    told = " ".join(esa4("report", "--help").stdout.split())
+    assert "the worst first. [default: 20; x>=0]" in told
 
 
 def test_never_writes_over_a_recording(esa4, folder):

@@ -10,9 +10,10 @@ import subprocess
 import sys
 import tracemalloc
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 import numpy as np
@@ -21,8 +22,9 @@ import soundfile
 
 from esa4_helpers import StreamScorer, make_detector, read_recordings, save_detector
 from esa4_helpers.alarms import judge_clips
-from esa4_helpers.cli._alarm_clips import AlarmClips
+from esa4_helpers.cli._alarm_clips import AlarmClips, clip_name
 from esa4_helpers.sources import Block, Source, SourceError
+from esa4_helpers.streaming import StreamEvent
 from esa4_helpers.thresholds import own_threshold
 
 from .conftest import BAD, CLIPPED, GOOD
@@ -156,8 +158,17 @@ class TestLines:
     def test_raw_samples(self, listen):
         samples = (32768 * SOUND.ravel()).astype(">i2").tobytes()
         kind = ("--raw", "--rate", SR, "--format", "S16_BE")
-        found = events(listen("-", *kind, input=samples + b"\0"))
-        assert [event["alarm"] for event in found] == [i in (4, 5) for i in range(12)]
+        result = listen("-", *kind, input=samples + b"\0")
+        alarms = [event["alarm"] for event in events(result)]
+        assert alarms == [i in (4, 5) for i in range(12)]
+        swapped = np.frombuffer(samples, ">i2").astype("<i2")
+        usual = listen("-", "--raw", "--rate", SR, "--json", input=swapped.tobytes())
+        expected = [event | {"start": None} for event in events(result)]
+        assert [event | {"start": None} for event in events(usual)] == expected
+        two = np.stack([swapped, 0 * swapped], axis=1).tobytes()
+        kind = ("--raw", "--rate", SR, "--channels", 2, "--channel", 0)
+        first = events(listen("-", *kind, input=two))
+        assert [event | {"start": None} for event in first] == expected
 
     def test_k_of_n_hold_off_and_threshold(self, listen):
         def alarms(*options: object) -> list[int]:
@@ -165,6 +176,7 @@ class TestLines:
             return [i for i, event in enumerate(found) if event["alarm"]]
 
         assert alarms("--of", 2, 3) == [5, 6]
+        assert alarms("--of", 2, 2) == [5]
         assert alarms("--hold-off", 0.5) == [4]
         assert alarms("--threshold", 1e9) == []
 
@@ -192,16 +204,21 @@ class TestLines:
 
         monkeypatch.setattr(watch, "open_microphone", microphone)
         result = listen("--device", "2", "--channels", 4)
-        assert asked == [(SR, 2, "mean", 4)]
+        assert asked.pop() == (SR, 2, "mean", 4)
         assert [event["time"] for event in events(result)] == [0, SECONDS + 10]
         assert "; 10 s of sound lost. " in result.stderr.splitlines()[-1]
         listen("--device", "USB")
-        assert asked[1] == (SR, "USB", "mean", None)
+        listen()
+        assert asked == [(SR, "USB", "mean", None), (SR, None, "mean", None)]
 
     def test_microphones_are_listed_without_a_detector(self, esa4, monkeypatch):
-        monkeypatch.setattr(watch, "microphones", lambda: {3: "USB (1 channel)"})
+        found = {3: "USB (1 channel)", 10: "HDMI"}
+        monkeypatch.setattr(watch, "microphones", lambda: found)
         result = esa4("watch", "--list-devices")
-        assert (result.exit_code, result.stdout) == (0, "  3 USB (1 channel)\n")
+        listed = "  3 USB (1 channel)\n 10 HDMI\n"
+        assert (result.exit_code, result.output) == (0, listed)
+        # It needs nothing that is otherwise asked for, and hears of nothing else.
+        assert esa4("watch", "--of", 3, 2, "--list-devices").output == listed
         monkeypatch.setattr(watch, "microphones", dict)
         assert "no microphone" in esa4("watch", "--list-devices").stderr
 
@@ -212,8 +229,19 @@ class TestLog:
         printed = listen("fan 1.wav", "--log", log).stdout
         assert log.read_text() == printed
         log.write_text(printed[:-20])
-        listen("fan 1.wav", "--log", log)
-        assert log.read_text() == f"{printed[:-20]}\n{printed}"
+        for _ in range(2):
+            listen("fan 1.wav", "--log", log)
+        assert log.read_text() == f"{printed[:-20]}\n{printed}{printed}"
+
+    def test_a_line_that_finds_no_room_is_an_error(self):
+        class Full(BytesIO):
+            name = "log.jsonl"
+
+            def write(self, data: bytes) -> int:
+                return super().write(data[:-1])
+
+        with pytest.raises(OSError, match=r"No space left on device: 'log\.jsonl'"):
+            watch._append(Full(), "line")
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full disk")
     def test_a_full_disk_is_said(self, listen):
@@ -270,6 +298,62 @@ class TestClips:
         assert "can't be kept: No space left" in result.stderr
         assert [*tmp_path.iterdir()] == []
 
+    def test_they_wait_for_the_sound_that_follows(self, listen, tmp_path):
+        class Slowly(BytesIO):
+            def read1(self, _: int = -1) -> bytes:
+                return super().read1(1600)
+
+        data = Slowly(wav(SOUND.ravel()))
+        options = ("--hold-off", 1, "--clips", tmp_path, "--around", 0.5, "-q")
+        assert listen("-", *options, input=data).exit_code == 0
+        (file,) = tmp_path.iterdir()
+        assert soundfile.info(file).frames == SIZE + 2 * 4000
+
+    def test_each_is_written_as_soon_as_all_of_it_was_heard(self, tmp_path):
+        clips = AlarmClips(tmp_path, 10, window_seconds=1.0, around=1.0, n_kept=9)
+        sound, written = np.arange(1, 61) / 64, {}
+        asked = {10: (0.0, "first"), 25: (1.5, "second"), 40: (3.0, "third")}
+        for i, value in enumerate(sound, start=1):
+            clips.hear(Block(np.array([value], np.float32)))
+            if i in asked:
+                time, name = asked[i]
+                clips.want(StreamEvent(time, 1.0, True, time + 1, None), name)
+            clips.write()
+            for file in tmp_path.iterdir():
+                written.setdefault(file.name, i)
+            # So much and a block.
+            assert len(clips._recent._blocks) <= 31
+        places = {"first": (0, 20), "second": (5, 35), "third": (20, 50)}
+        assert written == {f"alarm_{n}.flac": stop for n, (_, stop) in places.items()}
+        for name, (start, stop) in places.items():
+            kept, sr = soundfile.read(tmp_path / f"alarm_{name}.flac")
+            assert sr == 10
+            np.testing.assert_array_equal(kept, sound[start:stop])
+
+    @pytest.mark.parametrize(
+        ("start", "name"),
+        [
+            (None, "fan 1_000012.346s"),
+            (datetime(2026, 1, 2, 3, 4, 5, 6999, UTC), "20260102T030405006Z"),
+            (datetime(2026, 1, 2, 3, 4, 5, 999999, UTC), "20260102T030405999Z"),
+        ],
+    )
+    def test_their_names_tell_when_or_where(self, start, name):
+        event = StreamEvent(12.3456, 1.0, True, 13.0, None)
+        assert clip_name(event, start, "a.b/fan 1.wav") == name
+
+    def test_by_default_they_are_as_the_help_says(self, listen, monkeypatch, tmp_path):
+        def spy(*asked: object) -> None:
+            raise ValueError(f"asked for {asked}")
+
+        monkeypatch.setattr(watch, "AlarmClips", spy)
+        asked = (tmp_path, SR, SECONDS, 5.0, 100)
+        told = listen("fan 1.wav", "--clips", tmp_path).stderr
+        assert told == f"Error: asked for {asked}\n"
+        help_ = " ".join(listen("--help").stdout.split())
+        assert "after the window, in s. By default 5." in help_
+        assert "delete older ones. By default 100." in help_
+
     def test_what_was_lost_is_silent_in_them(self, tmp_path):
         clips = AlarmClips(tmp_path, 10, window_seconds=1.0, around=1.0, n_kept=9)
         scorer = StreamScorer(Mean(), sr=10, clip_seconds=1.0)
@@ -313,7 +397,81 @@ def test_memory_stays_the_same_however_long_it_listens(tmp_path, monkeypatch):
     assert used[-1] - used[0] < 5000
 
 
+class TestWatcher:
+    """Listens at 1000 Hz to windows of 1 s, and calls abnormal what is above 0.2."""
+
+    @staticmethod
+    def watcher(sr: int = 1000, n_channels: int = 1, is_live: bool = True):
+        scorer = StreamScorer(Mean(), sr=1000, clip_seconds=1.0)
+        source = Source("fan", sr, n_channels, is_live, iter(()))
+        return watch._Watcher(scorer, source, 1.0, None, None, only_alarms=False)
+
+    def test_it_follows_the_clock_once_it_is_two_seconds_off(self, monkeypatch, capsys):
+        clock = iter([1001.0, 1004.0, 1005.5, 1016.5, 1017.0])
+        monkeypatch.setattr(watch, "time", SimpleNamespace(time=lambda: next(clock)))
+        watcher = self.watcher()
+        for lost in (0.0, 0.0, 0.0, 10.0, 0.0):
+            watcher.hear(Block(np.full(1000, 0.1, np.float32), lost))
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [line["time"] for line in lines] == [0, 1, 2, 13, 14]
+        assert [line["start"] for line in lines] == [
+            f"1970-01-01T00:{start}Z"
+            for start in (
+                *("16:40.000", "16:41.000"),
+                *("16:44.500", "16:55.500", "16:56.500"),
+            )
+        ]
+        assert watcher.seconds == 15
+
+    @pytest.mark.parametrize("recorded", [False, True])
+    def test_hidden_clipping_is_found_after_sound_that_was_lost(self, capsys, recorded):
+        rng = np.random.default_rng(0)
+        smooth = np.convolve(rng.standard_normal(2000), np.hanning(8), "same")
+        smooth *= 0.5 / np.abs(smooth).max()
+        clipped = np.clip(20 * smooth, -1, 1)
+        watcher = self.watcher(2000, is_live=False)
+        for lost, original in ((0.0, smooth), (0.5, clipped), (0.25, smooth)):
+            sound = (0.25 + 0.1 * rng.standard_normal(1000)).astype("f4")
+            original = original.astype("f4")[:, np.newaxis]
+            watcher.hear(Block(sound, lost, original if recorded else None))
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [line["time"] for line in lines] == [0, 1.5, 2.75]
+        fault = "clipping" if recorded else None
+        assert [line["sensor"] for line in lines] == [None, fault, None]
+        assert [line["alarm"] for line in lines] == [True, not recorded, True]
+
+    @pytest.mark.parametrize(
+        ("sr", "n_channels", "is_kept"),
+        [(1000, 1, False), (1000, 2, True), (500, 1, True), (2000, 1, True)],
+    )
+    def test_it_keeps_what_was_recorded_only_if_it_is_changed(
+        self, sr, n_channels, is_kept
+    ):
+        assert (self.watcher(sr, n_channels)._recorded is not None) is is_kept
+
+
 class TestEnd:
+    @pytest.mark.parametrize(
+        ("n_signals", "exit_code", "n_lines"), [(1, 0, 2), (2, 130, 1)]
+    )
+    def test_a_signal_lets_a_block_be_judged_and_two_do_not(
+        self, listen, monkeypatch, n_signals, exit_code, n_lines
+    ):
+        def microphone(*_: object) -> Source:
+            blocks = (Block(SOUND[i : i + 2].astype("f4").ravel()) for i in (0, 2))
+            return Source("USB", SR, 1, True, blocks)
+
+        def echo(line: str, **_: object) -> None:
+            told.append(line)
+            for _ in range(n_signals if len(told) == 1 else 0):
+                signal.raise_signal(signal.SIGINT)
+
+        monkeypatch.setattr(watch, "open_microphone", microphone)
+        monkeypatch.setattr(click, "echo", echo)
+        told: list[str] = []
+        assert listen("-q").exit_code == exit_code
+        assert len(told) == n_lines
+
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     @pytest.mark.parametrize("n_windows", [None, 0, 3])
     def test_signals_end_it_cleanly(self, listen, tmp_path, number, n_windows):
@@ -330,8 +488,12 @@ class TestEnd:
         result = listen("-", input=Waiting(data))
         assert result.exit_code == 0
         assert len(events(result)) == (n_windows or 0)
-        said = "Nothing" if n_windows is None else f"{n_windows} window(s)"
-        assert result.stderr.splitlines()[-1].startswith(said)
+        said = f"{n_windows} window(s), 0 alarm(s)"
+        if n_windows is None:
+            said = "Nothing was heard."
+        elif n_windows:
+            said += ". Promised: about 0.03 false alarms."
+        assert result.stderr.splitlines()[-1] == said
         assert signal.getsignal(number) == before
 
     def test_a_signal_lets_a_file_be_read_to_the_end_of_the_block(
@@ -384,6 +546,10 @@ class TestEnd:
         result = listen(file, "-q")
         assert (result.exit_code, len(events(result))) == (0, 5)
         assert result.stderr.count("cut.wav: damaged: it can be read up to 1.5") == 1
+        file.write_bytes(wav(SOUND.ravel())[: SIZE + 44])
+        result = listen(file, "-q")
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert "cut.wav: damaged: it can be read up to 0.15" in result.stderr
 
     def test_killing_it_loses_no_line(self, folder, tmp_path):
         log = tmp_path / "log.jsonl"
@@ -413,7 +579,9 @@ class TestEnd:
         (("m", "fan.wav", "--device", "1"), "--device is for a microphone"),
         (("m", "fan.wav", "--raw", "--rate", "8000"), "--raw takes standard input"),
         (("m", "-", "--raw"), "--raw takes standard input (-), and its --rate"),
+        (("m", "!.wav", "--raw", "--rate", "8000"), "--raw takes standard input (-)"),
         (("m", "-", "--rate", "8000"), "--rate and --format are for --raw"),
+        (("m", "-", "--format", "S16_LE"), "--rate and --format are for --raw"),
         (("m", "-", "--channel", "left"), "left is neither 'mean' nor a number"),
         (("m", "-", "--of", "3", "2"), "K must be at most N"),
     ],
@@ -425,9 +593,36 @@ def test_usage_that_means_nothing_is_refused(esa4, arguments, message):
 
 
 @pytest.mark.parametrize(
+    ("option", "refused", "accepted"),
+    [
+        ("--channels", [0], [1]),
+        ("--rate", [999], [1000]),
+        ("--hold-off", [-1e-9], [0]),
+        ("--around", [-1e-9, 600.1], [0, 600]),
+        ("--keep", [0], [1]),
+    ],
+)
+def test_the_least_and_the_most_of_each_option(esa4, option, refused, accepted):
+    for value, is_refused in [(v, True) for v in refused] + [
+        (v, False) for v in accepted
+    ]:
+        said = esa4("watch", "nowhere.esa4", "-", option, value).stderr
+        assert (f"'{option}': {value} is not in the range" in said) is is_refused
+    assert "0 is not in the range" in esa4("watch", "m", "-", "--of", 0, 1).stderr
+
+
+@pytest.mark.parametrize("stdin", [None, SimpleNamespace(isatty=lambda: True)])
+def test_nobody_types_sound(monkeypatch, stdin):
+    monkeypatch.setattr(sys, "stdin", stdin)
+    with pytest.raises(click.UsageError, match=r"Nothing is sent to standard input"):
+        watch._open("-", SR, None, "mean", None, None)
+
+
+@pytest.mark.parametrize(
     ("arguments", "data", "message"),
     [
         (("nowhere.wav",), None, "nowhere.wav: there is no such file"),
+        (("!.wav",), None, "!.wav: there is no such file"),
         (("-",), b"", "ended before any sound came"),
         (("-",), wav(SOUND[0, :1200]), "ended after 0.15 s, and a window takes 0.3 s"),
         (("-",), wav(9 * SOUND.ravel(), subtype="FLOAT")[:100], "a window takes"),
@@ -436,7 +631,16 @@ def test_usage_that_means_nothing_is_refused(esa4, arguments, message):
         (("fan 1.wav", "--log", "nowhere/log"), None, "nowhere/log"),
     ],
     # Of bytes that hold the time of day, each process would make another name.
-    ids=["no file", "nothing", "too little", "cut off", "channel", "hop", "log"],
+    ids=[
+        "no file",
+        "odd name",
+        "nothing",
+        "too little",
+        "cut off",
+        "channel",
+        "hop",
+        "log",
+    ],
 )
 def test_what_can_not_be_heard_takes_one_line(listen, arguments, data, message):
     result = listen(*arguments, "-q", input=data)
@@ -471,4 +675,29 @@ def test_the_channel_is_that_of_training(listen, monkeypatch):
 
 
 def test_the_threshold_is_the_detectors_own(listen):
-    assert f"alarms above {own_threshold(DETECTOR):.4g}" in listen("fan 1.wav").stderr
+    first, last = listen("fan 1.wav").stderr.splitlines()
+    assert first == (
+        "Listening to fan 1.wav: 8000 Hz; windows of 0.3 s, alarms above "
+        f"{own_threshold(DETECTOR):.4g}"
+    )
+    assert last == (
+        "12 window(s), 2 alarm(s), 1 with silence. Promised: about 0.11 false alarms."
+    )
+    by_hand = listen("fan 1.wav", "--threshold", -1e9).stderr
+    assert "No promise holds: the threshold was set by hand" in by_hand
+
+
+def test_faults_are_counted_the_most_frequent_first(listen):
+    sound = normal(7, seed=1)
+    sound[[1, 2, 6]] = 0
+    sound[4] = np.clip(500 * sound[4], -1, 1)
+    last = listen("-", input=wav(sound.ravel())).stderr.splitlines()[-1]
+    assert last.startswith("7 window(s), 0 alarm(s), 3 with silence, 1 with clipping. ")
+
+
+def test_a_slower_recording_is_told_too(listen):
+    data = wav(0.01 * np.random.default_rng(0).standard_normal(4000), 4000)
+    first, _ = listen("-", input=data).stderr.splitlines()
+    assert first.startswith(
+        "Listening to standard input: 4000 Hz, resampled to 8000 Hz; "
+    )
