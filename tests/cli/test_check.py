@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib
 import json
 import re
+from typing import ClassVar
 
 import pytest
 
@@ -21,7 +22,13 @@ def finding(kind: str, severity: str, *files: str, number: float | None = None):
 class TestSummary:
     """Of three good recordings, a damaged one, one too short, and what is lost."""
 
-    SECONDS = {"a.wav": 2.5, "b.wav": 1.0, "c.wav": 5.0, "d.wav": 0.9, "e.wav": 0.999}
+    SECONDS: ClassVar[dict[str, float]] = {
+        "a.wav": 2.5,
+        "b.wav": 1.0,
+        "c.wav": 5.0,
+        "d.wav": 0.9,
+        "e.wav": 0.999,
+    }
     FINDINGS = (
         finding("unusable", "problem", "empty.wav"),
         finding("silence", "problem", "lost.wav", "lost too.wav"),
@@ -90,11 +97,11 @@ class TestSummary:
     @pytest.mark.parametrize(
         ("severity", "code"), [("problem", 4), ("warning", 4), ("note", 0)]
     )
-    def test_strict_lets_notes_be(self, folder, esa4, monkeypatch, severity, code):
-        found = [finding("few", "note"), finding("loud", severity, "a.wav")]
+    def test_strict_lets_notes_be(self, clean, esa4, monkeypatch, severity, code):
+        found = [finding("few", "note"), finding("loud", severity, "day 1.wav")]
         monkeypatch.setattr(check, "check_recordings", lambda *_: found)
-        assert esa4("check", folder, "--strict").exit_code == code
-        assert esa4("check", folder).exit_code == 0
+        assert esa4("check", clean, "--strict").exit_code == code
+        assert esa4("check", clean).exit_code == 0
 
 
 @pytest.mark.parametrize(
