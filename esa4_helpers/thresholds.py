@@ -96,9 +96,9 @@ def gamma_threshold(training_scores: ArrayLike, quantile: float = 0.9) -> float:
             "training_scores must hold at least 3 scores to have a skewness, "
             f"got {len(training_scores)}"
         )
-    if np.ptp(training_scores) == 0:
+    if not np.ptp(training_scores):
         raise ValueError(
-            f"training_scores are all the same, {training_scores[0]}: "
+            f"training_scores are all the same, {training_scores.max()}: "
             "no distribution can be fitted to them"
         )
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -183,7 +183,7 @@ def conformal_threshold(
     """
     calibration_scores = check_scores(calibration_scores, "calibration_scores")
     rate = check_share(false_alarm_rate, "false_alarm_rate")
-    if len(calibration_scores) == 0:
+    if not len(calibration_scores):
         raise ValueError("calibration_scores must hold at least 1 score, got none")
     groups = check_groups(groups, len(calibration_scores))
     threshold = _conformal(calibration_scores, rate, groups)

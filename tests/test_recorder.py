@@ -21,11 +21,13 @@ from esa4_helpers.sources import Block, SourceError
 def colab(monkeypatch) -> Callable[[dict[str, Any]], list[str]]:
     """Let Colab's browser give an answer; what it was asked to run is returned."""
 
-    def pretend(answer: dict[str, Any]) -> list[str]:
+    def pretend(answer: dict[str, Any], waits: list[float] | None = None) -> list[str]:
         asked = []
+        waits = [] if waits is None else waits
 
         def eval_js(script: str, timeout_sec: float) -> dict[str, Any]:
             asked.append(script)
+            waits.append(timeout_sec)
             return answer
 
         module = ModuleType("google.colab")
@@ -61,10 +63,14 @@ class TestInColab:
         assert asked[0].endswith(")(1)")
 
     def test_says_why_the_browser_does_not_record(self, colab, tmp_path):
-        colab({"error": "NotAllowedError: Permission denied"})
+        waits: list[float] = []
+        asked = colab({"error": "NotAllowedError: Permission denied"}, waits)
         with pytest.raises(SourceError, match=r"NotAllowedError.*microphone"):
             record_sound(tmp_path / "a.wav")
         assert list(tmp_path.iterdir()) == []
+        assert asked[0].endswith(")(20.0)")
+        # Two minutes are left to find where the browser asks.
+        assert waits == [20 + 120]
 
 
 class TestOnThisComputer:
@@ -80,6 +86,20 @@ class TestOnThisComputer:
         microphone([Block(before), Block(after, lost=0.3)])
         written, _ = soundfile.read(record_sound(tmp_path / "a.wav", seconds=1))
         assert written == pytest.approx(np.full(48000, 0.2), abs=1e-4)
+
+    @pytest.mark.parametrize("sizes", [[48000], [47999, 1], [1, 47999]])
+    @pytest.mark.parametrize("begins_again", [False, True])
+    def test_it_ends_with_the_last_sample_that_is_asked_for(
+        self, microphone, tmp_path, sizes, begins_again
+    ):
+        blocks = [Block(np.full(n, 0.25), lost=0.0) for n in sizes]
+        if begins_again:
+            blocks[0] = Block(blocks[0].sound, lost=0.1)
+            blocks.insert(0, Block(np.full(2400, 0.75)))
+        microphone([*blocks, None])
+        file = record_sound(tmp_path / "deeper" / "still" / "A.WAV", seconds=1)
+        written, _ = soundfile.read(file)
+        np.testing.assert_array_equal(written, np.full(48000, 0.25))
 
     def test_of_a_microphone_that_stops_nothing_is_kept(self, microphone, tmp_path):
         microphone([Block(np.zeros(24000))])
@@ -100,7 +120,8 @@ class TestRefuses:
         ("file", "seconds", "told"),
         [
             ("a.mp3", 1, "should end in .wav"),
-            ("a.wav", 0, "at least 1"),
+            ("a.zip", 1, "should end in .wav"),
+            ("a.wav", 0.99, "seconds must be at least 1, got 0.99"),
             ("a.wav", float("nan"), "seconds"),
         ],
     )

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import warnings
+from pathlib import Path
+
 import numpy as np
 import pytest
 from common import lowest_share
@@ -16,6 +19,7 @@ from esa4_helpers import (
     own_threshold,
 )
 from esa4_helpers.detectors import PanelDetector
+from esa4_helpers.thresholds import _warn_of_few_recordings
 
 RNG = np.random.default_rng(0)
 
@@ -44,6 +48,17 @@ class TestGammaThreshold:
         moved = gamma_threshold(shift + stretch * scores)
         assert moved == pytest.approx(expected, rel=1e-9, abs=1e-6 * stretch)
 
+    @pytest.mark.parametrize("scores", [[1, 2, 4], [0, 3, 4], [-5, 1, 2, 2, 9]])
+    def test_agrees_with_the_moments_of_a_sample(self, scores):
+        # The third one's unbiased estimate, after Joanes & Gill (1998).
+        n, mean, spread = len(scores), np.mean(scores), np.std(scores, ddof=1)
+        third = np.sum((scores - mean) ** 3) / spread**3
+        skewness = n / ((n - 1) * (n - 2)) * third
+        shape = 4 / skewness**2
+        q = 0.9 if skewness > 0 else 0.1
+        standard = skewness / 2 * (gamma.ppf(q, shape) - shape)
+        assert gamma_threshold(scores) == pytest.approx(mean + spread * standard)
+
     def test_three_clips_will_do_and_a_higher_quantile_is_higher(self):
         thresholds = [gamma_threshold([1, 2, 4], q) for q in (0.1, 0.5, 0.9, 0.999)]
         assert np.all(np.diff(thresholds) > 0)
@@ -54,7 +69,7 @@ class TestGammaThreshold:
         [
             ([1, 2], 0.9, "at least 3 scores to have a skewness, got 2"),
             ([], 0.9, "at least 3 scores"),
-            ([2, 2, 2, 2], 0.9, "training_scores are all the same, 2.0"),
+            ([2, 2, 2, 2], 0.9, "training_scores are all the same, 2.0: no"),
             ([1, 2, np.nan], 0.9, "training_scores must be finite, got nan for clip 2"),
             ([[1, 2, 3]], 0.9, "training_scores must have one entry a clip"),
             ([1e308, 1.2e308, 1.7e308], 0.9, "too large or too much alike"),
@@ -136,6 +151,11 @@ class TestConformalThreshold:
         with pytest.raises(ValueError, match=message):
             conformal_threshold(scores, rate)
 
+    def test_by_default_it_is_one_in_ten(self):
+        assert conformal_threshold(np.arange(9)) == 8
+        assert conformal_threshold(np.arange(19)) == 17
+        assert conformal_threshold(np.arange(8)) == np.inf
+
 
 class TestConformalThresholdOfRecordings:
     def test_clips_that_are_recordings_of_their_own_change_nothing(self):
@@ -172,10 +192,62 @@ def test_few_recordings_say_what_they_can_not_promise():
     for detector in (single, PanelDetector(MahalanobisDetector(), 2, cv=5)):
         with pytest.warns(FewRecordingsWarning, match=message) as caught:
             detector.fit(X, groups=groups % 5)
-        assert len(caught) == 1
+        # It points at whoever called fit.
+        assert [Path(warning.filename).name for warning in caught] == [
+            Path(__file__).name
+        ]
     with pytest.warns(FewRecordingsWarning, match="differ can't be told"):
         MahalanobisDetector(cv=5, contamination=0.5).fit(X, groups=groups % 5)
     MahalanobisDetector(cv=5).fit(X, groups=groups % 9)
+
+
+LOWEST = "the lowest share of false alarms that {0} recordings can promise is 1 in {1}"
+UNKNOWN = "how much recordings of this machine differ can't be told from so few"
+
+
+@pytest.mark.parametrize(
+    ("n", "rate", "has_groups", "told"),
+    [
+        (4, 0.2, True, UNKNOWN),
+        (5, 0.2, True, UNKNOWN),
+        (6, 0.2, True, None),
+        (3, 0.2, True, f"{LOWEST.format(3, 4)} (25%), and not 20%, which takes 4"),
+        (8, 0.1, True, f"{LOWEST.format(8, 9)} (11%), and not 10%, which takes 9"),
+        (9, 0.1, True, None),
+        # All detectors promise one in ten at least, of which nobody needs to hear.
+        (8, 0.1, False, None),
+        (4, 0.2, False, None),
+        (10, 0.09, False, f"{LOWEST.format(10, 11)} (9.1%), and not 9%, which takes 11"),
+        (11, 0.09, False, None),
+        (98, 0.01, False, f"{LOWEST.format(98, 99)} (1%), and not 1%, which takes 99"),
+        (99, 0.01, False, None),
+        (1, 0.6, True, "how one recording differs from the next can't be known at all. "
+            "Stretches of it were held out instead, and nothing is promised for any "
+            "other recording"),
+    ],
+)  # fmt: skip
+def test_what_few_recordings_can_not_promise_is_told_in_full(n, rate, has_groups, told):
+    groups = np.repeat(np.arange(n), 3) if has_groups else None
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        _warn_of_few_recordings(groups, rate, n)
+        if has_groups:
+            _warn_of_few_recordings(groups, rate)
+    several = "" if n == 1 else "s"
+    sentence = (
+        f"the clips come from {n} recording{several} only: {told}. More clips of the same "
+        "recordings don't help; record on other days and under other conditions"
+    )
+    assert {str(warning.message) for warning in caught} == (
+        {sentence} if told else set()
+    )
+    assert len(caught) == (0 if told is None else 1 + has_groups)
+
+
+def test_without_groups_and_their_number_nothing_can_be_told():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _warn_of_few_recordings(None, 0.001)
 
 
 def test_own_threshold_is_that_of_a_detector_or_of_the_last_step():
@@ -184,5 +256,7 @@ def test_own_threshold_is_that_of_a_detector_or_of_the_last_step():
     assert own_threshold(detector) == -detector.offset_
     plain = make_pipeline(StandardScaler(), MahalanobisDetector()).fit(X)
     assert own_threshold(plain) == -plain[-1].offset_
+    longer = make_pipeline(StandardScaler(), StandardScaler(), MahalanobisDetector())
+    assert own_threshold(longer.fit(X)) == -longer[-1].offset_
     with pytest.raises(ValueError, match=r"no threshold of its own: give threshold="):
         own_threshold(KernelDensity().fit(X))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from esa4_helpers import (
     make_detector,
     read_recordings,
 )
-from esa4_helpers.training import band_levels, check_training
+from esa4_helpers.training import _versions, band_levels, check_training, unevenness
 
 SR = 8000
 
@@ -72,6 +72,68 @@ def test_its_spectrum_is_the_power_in_each_band(clips):
         assert part.sum() == pytest.approx(1e-4 / 5, rel=0.1)
     louder = band_levels(10 * clips) - band_levels(clips)
     np.testing.assert_allclose(louder, 20, atol=0.01)
+
+
+class TestBandLevels:
+    """From windows of 2000 samples, with the next one after each thousand."""
+
+    def test_a_tone_of_full_scale_has_minus_three_decibels_in_its_band(self):
+        tone = np.sin(2 * np.pi * 0.2525 * np.arange(6000))
+        (levels,) = band_levels(tone[np.newaxis])
+        assert levels.argmax() == 50
+        assert levels[50] == pytest.approx(10 * np.log10(1 / 2), abs=1e-4)
+        assert np.delete(levels, 50).max() < -90
+
+    def test_silence_is_at_the_least_level(self):
+        np.testing.assert_allclose(band_levels(np.zeros((2, 4000))), -120)
+
+    def test_windows_overlap_by_half_and_are_averaged(self, clips):
+        (long,) = band_levels(clips[:1, :3000])
+        power = 10 ** (
+            band_levels(np.stack([clips[0, :2000], clips[0, 1000:3000]])) / 10
+        )
+        # But for what is added lest it be the logarithm of nothing.
+        np.testing.assert_allclose(10 ** (long / 10), power.mean(axis=0), rtol=1e-6)
+        np.testing.assert_array_equal(
+            band_levels(clips[:, :2999]), band_levels(clips[:, :2000])
+        )
+
+    def test_what_is_shorter_than_a_window_ends_in_silence(self, clips):
+        longer = np.pad(clips[:, :700], [(0, 0), (0, 1300)])
+        np.testing.assert_array_equal(band_levels(clips[:, :700]), band_levels(longer))
+
+
+def test_unevenness_is_what_a_change_of_gain_leaves_up_to_the_edge():
+    spectrum = np.array([-60.0, -50.0, -40.0, -90.0])
+    levels = spectrum + [[0, 0, 3, 100], [5, 9, 5, 5], [7, 7, 7, 7]]
+    expected = [np.sqrt((1.5**2 + 1.5**2 + 1.5**2 + 98.5**2) / 4), 2.0, 0.0]
+    assert unevenness(levels, spectrum) == pytest.approx(expected)
+    expected = [np.sqrt(3), 4 / np.sqrt(3), 0.0]
+    for edge in (0.7, 0.75, 0.8):
+        assert unevenness(levels, spectrum, edge) == pytest.approx(expected)
+    assert levels[0, 3] == 10
+
+
+def test_it_says_how_uneven_clips_were_at_most(clips):
+    training = trained(clips)
+    change = band_levels(clips) - training.spectrum
+    change -= np.median(change, axis=1)[:, np.newaxis]
+    expected = np.sqrt((change**2).mean(axis=1)).max()
+    assert training.unevenness == pytest.approx(expected)
+
+
+def test_it_can_not_be_changed_and_is_itself_only(clips):
+    training = trained(clips)
+    with pytest.raises(FrozenInstanceError):
+        training.sr = 1
+    assert training != replace(training)
+    assert len({training, training}) == 1
+
+
+def test_versions_that_nobody_knows_are_told_so():
+    known = _versions(("numpy", "no-such-package"))
+    assert known["numpy"] == np.__version__
+    assert known["no-such-package"] == "unknown"
 
 
 def test_the_hash_is_that_of_the_sound_however_it_is_stored(clips):
@@ -154,10 +216,35 @@ def test_recordings_say_themselves_where_clips_come_from(folder):
     assert training.source == expected
 
 
-def test_recordings_at_another_rate_are_refused(folder):
-    found = read_recordings(folder, 0.5, sr=4000)
-    with pytest.raises(ValueError, match="read at 4000 Hz.*made for 8000 Hz"):
+@pytest.mark.parametrize("sr", [4000, 16000])
+def test_recordings_at_another_rate_are_refused(folder, sr):
+    found = read_recordings(folder, 0.5, sr=sr)
+    with pytest.raises(ValueError, match=f"read at {sr} Hz.*made for 8000 Hz"):
         make_detector("level", sr=SR).fit(found)
+
+
+def test_groups_that_are_given_come_before_those_of_recordings(folder):
+    found = read_recordings(folder, 0.5, sr=SR)
+    days = np.arange(20) // 4
+    with pytest.warns(FewRecordingsWarning, match="5 recordings only"):
+        training = make_detector("level", sr=SR).fit(found, groups=days).training_
+    assert (training.n_recordings, training.promised_rate) == (5, 1 / 6)
+
+
+def test_a_single_clip_is_too_few_in_words(clips):
+    with pytest.raises(ValueError, match="needs at least 2 clips, got 1"):
+        make_detector("level", sr=SR).fit(clips[:1], groups=["a"])
+
+
+def test_the_least_and_the_most_that_can_be_true(clips):
+    training = trained(clips)
+    counts = dict.fromkeys(("n_samples", "n_clips", "n_recordings"), 1)
+    shares = {"false_alarm_rate": 1.0, "promised_rate": 1.0}
+    check_training(
+        replace(training, **counts, **shares, levels=(-40.0, -40.0), edge=None)
+    )
+    shares = {"false_alarm_rate": 1e-9, "promised_rate": 1e-9}
+    check_training(replace(training, **shares, edge=3000.0))
 
 
 @pytest.mark.parametrize(
