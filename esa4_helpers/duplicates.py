@@ -31,9 +31,8 @@ _BANDS = 4
 _STEP = 2
 # In samples, how far back the flattening of a spectrum hears: tones are longer.
 _MEMORY = 320
-# Below this power, 16 bits hold rounding and no sound: 20 dB above the noise of their step,
-# which is its square by 12.
-_ROUNDING = 7.761e-9
+# Below this power, 16 bits hold rounding and no sound: 20 dB above the noise of their step.
+_ROUNDING = 100 * 2.0**-30 / 12
 # A clip is looked at in so many parts, and so many must be shared. Of all pairs of different
 # clips that were tried, real and synthetic, none shared more than two parts; windows that
 # overlap by half share six or more, by 80 % seven or more.
