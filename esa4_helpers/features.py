@@ -269,7 +269,7 @@ class _MelPower:
 def _power_spectrum(frames: np.ndarray, window: np.ndarray) -> np.ndarray:
     """Compute the power of each frame at each frequency, in the window's precision."""
     windowed = np.multiply(frames, window, dtype=window.dtype, casting="same_kind")
-    spectrum = fft.rfft(windowed, overwrite_x=True)
+    spectrum = fft.rfft(windowed)
     power = spectrum.real**2
     power += spectrum.imag**2
     return power

@@ -361,7 +361,7 @@ def _coloured_noise(
         # np.exp takes a tenth of the time of a power of ten.
         exponent = slope_db_per_octave * math.log(10) / 20
         spectrum[band] *= np.exp(exponent * _octaves(n_samples, sr, above_hz))
-    noise = fft.irfft(spectrum, n_samples, overwrite_x=True)
+    noise = fft.irfft(spectrum, n_samples)
     noise /= _rms(noise)
     return noise
 
@@ -447,7 +447,7 @@ def _click(rng: np.random.Generator, sr: float) -> np.ndarray:
     # The sudden rise has spread the burst beyond the band: take that off again.
     spectrum = fft.rfft(burst)
     spectrum[_band(n_samples, sr, 0.0).stop :] = 0.0
-    burst = fft.irfft(spectrum, n_samples, overwrite_x=True)
+    burst = fft.irfft(spectrum, n_samples)
     burst /= np.max(np.abs(burst))
     return burst
 
@@ -492,7 +492,7 @@ def _rebounds(
             start = click.start + round(rng.uniform(0.04, 0.12) * sr)
             weaker = db_to_amplitude(-rng.uniform(3.0, 9.0))
             samples = weaker * np.max(np.abs(click.samples)) * _click(rng, sr)
-            rebounds.append(_Click(start, samples, False))
+            rebounds.append(click._replace(start=start, samples=samples))
     return rebounds
 
 
