@@ -39,6 +39,8 @@ from .pages import (
     [
         *SCORES.values(),
         [1.0, np.nextafter(1, 2), 1e300],
+        # Halfway between the first two lies no number, and it rounds to the second.
+        [1 + 2**-52, 1 + 2**-51, 2.0],
         [-1e308, 1e308],
         [0.0, 5e-324],
     ],
