@@ -102,7 +102,7 @@ def plot_spectrogram(
     ('time (s)', 'frequency (Hz)')
     """
     S = np.asarray(S, dtype=np.float64)
-    if S.ndim != 2 or S.size == 0:
+    if S.ndim != 2 or not S.size:
         raise ValueError(
             f"S must be the spectrogram of one clip, (n_mels, n_frames), got {S.shape}"
         )
@@ -330,7 +330,7 @@ def plot_training(losses: ArrayLike, ax: Axes | None = None) -> Axes:
     'epoch'
     """
     losses = np.asarray(losses, dtype=np.float64)
-    if losses.ndim != 1 or losses.size == 0 or not np.isfinite(losses).all():
+    if losses.ndim != 1 or not losses.size or not np.isfinite(losses).all():
         raise ValueError(f"losses must be a row of finite numbers, got {losses}")
     ax = _axes(ax, figsize=(5, 3))
     ax.plot(np.arange(1, len(losses) + 1), losses, color=_NORMAL["color"])

@@ -193,7 +193,7 @@ def score_in_folds(
     normal = check_array(normal, "normal")
     abnormal = check_array(abnormal, "abnormal")
     cv, groups = _check_folds(detector, len(normal), cv, groups)
-    if len(abnormal) == 0:
+    if not len(abnormal):
         raise ValueError("abnormal must hold at least one clip, got none")
     of_normal, of_abnormal = np.empty(len(normal)), []
     for copy, fold in _fit_in_folds(detector, normal, cv, random_state, groups):

@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.covariance import LedoitWolf
 from sklearn.exceptions import NotFittedError
+from sklearn.mixture import GaussianMixture
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -101,6 +102,34 @@ def test_decision_and_labels_agree():
     np.testing.assert_allclose(decision, detector.score_samples(X) - detector.offset_)
     np.testing.assert_array_equal(detector.predict(X), np.where(decision >= 0, 1, -1))
     assert (detector.predict(NORMAL + 30) == -1).all()
+
+
+def test_the_threshold_itself_is_normal():
+    class Given(OutlierDetector):
+        offset_ = -1.5
+
+        def score_samples(self, X: np.ndarray) -> np.ndarray:
+            return -X[:, 0]
+
+    X = np.array([[1.5], [np.nextafter(1.5, 2)], [1.0], [9.0]])
+    assert Given().predict(X).tolist() == [1, -1, 1, -1]
+
+
+def test_by_default_a_mixture_is_scikit_learns_of_two():
+    X = RNG.normal(size=(40, 2)) + RNG.choice([0, 5], (40, 1))
+    Z = StandardScaler().fit_transform(X)
+    expected = GaussianMixture(2, covariance_type="diag", random_state=0).fit(Z)
+    np.testing.assert_allclose(
+        GMMDetector(random_state=0).fit(X).score_samples(X), expected.score_samples(Z)
+    )
+
+
+def test_by_default_neighbours_are_three_and_a_panel_has_one_part():
+    three, part = KNNDetector(3).fit(NORMAL), PanelDetector(KNNDetector()).fit(NORMAL)
+    np.testing.assert_array_equal(
+        KNNDetector().fit(NORMAL).score_samples(NORMAL), three.score_samples(NORMAL)
+    )
+    assert len(part.detectors_) == 1
 
 
 def test_float32_features_that_break_a_plain_mixture_can_be_fitted():

@@ -64,6 +64,13 @@ class TestPlotSpectrogram:
         assert ax.get_xlim()[1] == pytest.approx(50 * 160 / 16000, rel=0.05)
         assert ax.get_ylim()[1] == pytest.approx(8000, rel=0.05)
 
+    def test_by_default_frames_are_512_samples_apart(self):
+        times = plot_spectrogram(S, 16000).collections[0].get_coordinates()[0, :, 0]
+        np.testing.assert_allclose(np.diff(times), 512 / 16000)
+        assert plot_spectrogram(S, 16000, hop_length=1).get_xlim()[1] < 50 / 16000
+        with pytest.raises(ValueError, match="hop_length must be at least 1, got 0"):
+            plot_spectrogram(S, 16000, hop_length=0)
+
     def test_colours_show_the_values_on_the_given_scale(self):
         ax = plot_spectrogram(
             S, 16000, vmin=-5, vmax=10_000, label="error", title="a clip"
@@ -79,6 +86,7 @@ class TestPlotSpectrogram:
         [
             (np.zeros((1, 64, 50)), 16000, "of one clip"),
             (np.zeros((0, 50)), 16000, "of one clip"),
+            (np.zeros(50), 16000, "of one clip"),
             (np.full((4, 4), np.nan), 16000, "NaN"),
             (S, 0, "sr must be at least 1000 Hz"),
         ],
@@ -111,8 +119,13 @@ class TestPlotPoints:
         ("train", "test", "labels"),
         [
             ([[0, 1]], [[0, 1, 2]], [0]),
+            ([[0, 1, 2]], [[0, 1]], [0]),
             ([[0]], [[0]], [0]),
             ([0, 1], [[0, 1]], [0]),
+            ([[0, 1]], [0, 1], [0, 1]),
+            ([0, 1], [0, 1], [0, 1]),
+            ([[[0], [1]]], [[0, 1]], [0]),
+            ([[[0], [1]]], [[[0], [1]]], [0]),
         ],
     )
     def test_shapes_must_agree(self, train, test, labels):
@@ -143,6 +156,28 @@ class TestPlotScores:
     def test_equal_scores_do_not_hide_each_other(self):
         normal = plot_scores([0, 0, 1], [1, 1, 2]).collections[0].get_offsets()
         assert normal[0, 0] != normal[1, 0]
+
+    def test_they_are_spread_evenly_around_the_label(self):
+        (three, two), one = (
+            [
+                dots.get_offsets()[:, 0]
+                for dots in plot_scores(labels, scores).collections
+            ]
+            for labels, scores in ((LABELS, SCORES), ([0, 1], [1.0, 2.0]))
+        )
+        aside = three[2]
+        assert 0.1 < aside < 0.15
+        np.testing.assert_allclose(three, [-aside, 0, aside], atol=1e-12)
+        np.testing.assert_allclose(two, [1 - aside, 1 + aside])
+        assert [*map(float, one)] == [0, 1]
+
+    def test_the_labels_are_named_with_room_beside_them(self):
+        ax = plot_scores(LABELS, SCORES, title="a machine")
+        ticks = [(t.get_position()[0], t.get_text()) for t in ax.get_xticklabels()]
+        assert ticks == [(0, "normal"), (1, "abnormal")]
+        assert ax.get_xlim() == (-0.5, 1.5)
+        assert ax.get_title() == "a machine"
+        assert ax.get_legend() is None
 
     def test_threshold_is_marked(self):
         assert plot_scores(LABELS, SCORES, threshold=2.2).lines[0].get_ydata()[0] == 2.2
@@ -176,6 +211,16 @@ class TestPlotRoc:
         plot_roc(LABELS, SCORES, ax=ax)
         assert "guessing" in [line.get_label() for line in ax.lines]
 
+    def test_the_legend_is_below_and_in_the_middle(self):
+        ax = plot_roc(LABELS, SCORES)
+        ax.figure.canvas.draw()
+        below = ax.xaxis.label.get_window_extent()
+        legend = ax.get_legend().get_window_extent()
+        assert legend.y1 < below.y0
+        assert below.y0 - legend.y1 < 2 * below.height
+        middle = ax.get_window_extent()
+        assert legend.x0 + legend.x1 == pytest.approx(middle.x0 + middle.x1, abs=2)
+
 
 class TestPlotTraining:
     def test_first_epoch_is_number_one(self):
@@ -186,6 +231,24 @@ class TestPlotTraining:
     def test_bad_losses_are_refused(self, losses):
         with pytest.raises(ValueError, match="finite numbers"):
             plot_training(losses)
+
+
+@pytest.mark.parametrize("backend", ["inline", "agg"])
+def test_notebooks_show_sharp_figures_that_are_the_same_each_day(monkeypatch, backend):
+    asked = []
+    inline = pytest.importorskip("matplotlib_inline.backend_inline")
+    monkeypatch.setattr(
+        inline,
+        "set_matplotlib_formats",
+        lambda *kinds, **how: asked.append((kinds, how)),
+    )
+    monkeypatch.setattr(plt, "get_backend", lambda: backend)
+    with plt.rc_context():
+        set_style()
+    undated = {"Date": None, "Creator": None}
+    # Two pixels for each of a common screen, which has 96 in an inch.
+    expected = [(("svg",), {"dpi": 2 * 96, "metadata": undated})]
+    assert asked == (expected if backend == "inline" else [])
 
 
 def test_style_keeps_figures_opaque_for_dark_pages_and_has_the_colours_in_order():

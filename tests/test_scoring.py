@@ -135,6 +135,36 @@ class TestHeldOutScores:
         with pytest.raises(error, match=message):
             held_out_scores(GMMDetector(1), np.zeros((6, 2)), cv)
 
+    def test_by_default_there_are_five_folds_of_the_same_seed(self):
+        X, new = RNG.normal(size=(11, 2)), RNG.normal(size=(2, 2))
+        detector, by_hand = GMMDetector(1), {"cv": 5, "random_state": 0}
+        np.testing.assert_array_equal(
+            held_out_scores(detector, X), held_out_scores(detector, X, **by_hand)
+        )
+        np.testing.assert_array_equal(
+            score_in_folds(detector, X, new)[1],
+            score_in_folds(detector, X, new, **by_hand)[1],
+        )
+
+    @pytest.mark.parametrize(
+        ("n_same", "told"),
+        [
+            (1, "with 2 of 10 held out: no"),
+            (2, "2 of 10 samples are the same, and with 2 of 10 held out: no"),
+            (4, "4 of 10 samples are the same, and with 2 of 10 held out: no"),
+        ],
+    )
+    def test_a_copy_that_can_not_be_fitted_says_of_what(self, n_same, told):
+        class Fails(Remembers):
+            def fit(self, X: np.ndarray, y: object = None) -> Fails:
+                raise ValueError("no")
+
+        X = np.arange(30.0).reshape(10, 3)
+        X[:n_same] = X[0]
+        with pytest.raises(ValueError, match="no") as caught:
+            held_out_scores(Fails(), X, groups=np.arange(10))
+        assert str(caught.value) == told
+
     def test_masked_clips_are_refused(self):
         with pytest.raises(TypeError, match="X is a masked array"):
             held_out_scores(GMMDetector(1), np.ma.masked_less(NORMAL, 0))
