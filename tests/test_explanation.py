@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from common import eager_tensorflow, pairs_won
 from sklearn.exceptions import NotFittedError
+from sklearn.neighbors import KernelDensity
 from sklearn.pipeline import Pipeline
 
 from esa4_helpers import (
@@ -177,6 +178,17 @@ def test_a_pipeline_of_ones_own_has_one():
         mask = np.zeros(cells.shape, bool)
         mask[:, :, 4:11] = True
         assert mass_inside(cells, mask).min() > 0.85
+
+
+def test_only_a_pool_before_a_judge_that_explains_makes_one():
+    pool = ("pool", PoolOverTime("max"))
+    for steps, has_one in (
+        ([pool, ("judge", GMMDetector())], True),
+        ([("spectrogram", LogMelSpectrogram()), pool, ("judge", GMMDetector())], True),
+        ([pool, ("judge", KernelDensity())], False),
+        ([("judge", GMMDetector())], False),
+    ):
+        assert has_anomaly_map(Pipeline(steps)) is has_one
 
 
 def test_all_but_level_have_one():

@@ -64,6 +64,13 @@ class TestPipelineWithLevel:
         assert 0.01 < alarms.mean() < 0.3
         np.testing.assert_array_equal(alarms, both.decision_function(new) < 0)
 
+    def test_without_folds_a_share_of_the_known_clips_is_beyond_it(self):
+        both = self.make().set_params(detector__cv=None, level__detector__cv=None)
+        clips = self.noise(20)
+        assert np.sum(both.fit(clips).predict(clips) == -1) == 2
+        parts = both[-1].normal_scores_, both.level_[-1].normal_scores_
+        assert both.offset_ == np.quantile(-np.maximum(*parts), 0.1)
+
     def test_a_part_of_it_takes_features_and_has_no_level(self):
         both = self.make().fit(self.noise(20))
         first, rest = both[:1], both[1:]
