@@ -238,7 +238,7 @@ def run_each(
             "'distributed>=2024.8'"
         )
     with Client(scheduler), parallel_config(backend="dask"):
-        yield from Parallel(n_jobs=-1, return_as="generator")(calls)
+        yield from Parallel(return_as="generator")(calls)
 
 
 @contextmanager
