@@ -142,7 +142,7 @@ def _change(
         return "band limit"
     if not is_odd:
         return None
-    [[loudness]] = level(clip[np.newaxis])
+    [loudness] = level(clip[np.newaxis])[:, 0]
     [uneven] = unevenness(levels[np.newaxis], training.spectrum, _known_edge(training))
     if (
         abs(loudness - training.typical_level) < _LEAST_GAIN_DB
