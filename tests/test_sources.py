@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import struct
 import sys
+from dataclasses import FrozenInstanceError
 from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -131,6 +132,84 @@ class TestWav:
         with pytest.raises(SourceError, match=message):
             open_stream(BytesIO(data), SR)
 
+    @pytest.mark.parametrize(
+        ("tag", "n_channels", "frame_bytes", "bits", "encoding"),
+        [
+            (1, 2, 2, 8, "U8"),
+            (1, 3, 6, 16, "S16_LE"),
+            (1, 1, 3, 24, "S24_3LE"),
+            # 24 bits in the upper part of 32.
+            (1, 2, 8, 24, "S32_LE"),
+            (3, 2, 8, 32, "FLOAT_LE"),
+            (3, 1, 8, 64, "FLOAT64_LE"),
+        ],
+    )
+    @pytest.mark.parametrize("is_extensible", [False, True])
+    def test_a_header_says_what_samples_are(
+        self, tag, n_channels, frame_bytes, bits, encoding, is_extensible
+    ):
+        first = 0xFFFE if is_extensible else tag
+        body = struct.pack("<HHIIHH", first, n_channels, SR, 0, frame_bytes, bits)
+        if is_extensible:
+            body += bytes(8) + struct.pack("<H", tag) + bytes(14)
+        found = sources._parse_format(body)
+        assert found == SampleFormat(SR, encoding, n_channels)
+        assert found.frame_bytes == frame_bytes
+
+    @pytest.mark.parametrize("n_bytes", [3, 4, 50, 51])
+    def test_other_chunks_are_passed_over_with_what_fills_them(self, n_bytes):
+        data = wav()
+        other = b"LIST" + struct.pack("<I", n_bytes) + (n_bytes + n_bytes % 2) * b"\1"
+        for name in (b"fmt ", b"data"):
+            at = data.index(name)
+            found = heard(data[:at] + other + data[at:])
+            np.testing.assert_array_equal(found, as_read(data))
+
+    @pytest.mark.parametrize(("n_bytes", "is_header"), [(15, False), (16, True)])
+    def test_a_description_of_samples_has_16_bytes(self, n_bytes, is_header):
+        body = struct.pack("<HHIIHH", 1, 1, SR, 2 * SR, 2, 16)[:n_bytes]
+        size = struct.pack("<I", n_bytes)
+        data = b"fmt " + size + body + bytes(n_bytes % 2) + b"data" + bytes(4)
+        found = sources._read_header(sources._Pipe(BytesIO(data)))
+        expected = (SampleFormat(SR, "S16_LE", 1), sources._ENDLESS)
+        assert found == (expected if is_header else None)
+
+    @pytest.mark.parametrize(
+        ("sr", "n_channels", "is_sound"),
+        [
+            (1000, 1, True),
+            (999, 1, False),
+            (1000, 0, False),
+            (1000, 1024, True),
+            (1000, 1025, False),
+        ],
+    )
+    def test_rates_and_channels_have_limits(self, sr, n_channels, is_sound):
+        found = SampleFormat(sr, "U8", n_channels)
+        if is_sound:
+            assert sources._check_format(found) == found
+            return
+        with pytest.raises(SourceError) as error:
+            sources._check_format(found)
+        assert str(error.value) == (
+            f"standard input claims to be {sr} Hz, U8, {n_channels} channel(s): its header "
+            "is damaged, or this is no sound"
+        )
+
+    def test_a_pipe_is_read_in_pieces_of_64_kib(self):
+        asked = []
+
+        class Stream(BytesIO):
+            def read1(self, n_bytes: int = -1) -> bytes:
+                asked.append(n_bytes)
+                return super().read1(n_bytes)
+
+        pipe = sources._Pipe(Stream(bytes(100_000)))
+        assert [len(pipe.some(n)) for n in (10, 70_000, 70_000, 1)] == [
+            *(10, 65536, 34454, 0)
+        ]
+        assert asked == [10, 65536, 65536, 1]
+
     def test_channels_that_are_not_there_are_refused(self):
         with pytest.raises(SourceError, match="no channel 2: there are 2"):
             open_stream(BytesIO(wav()), SR, channel=2)
@@ -194,6 +273,13 @@ class TestRate:
             found = all_of(source)
             assert len(found) == SR
             np.testing.assert_array_equal(found[: len(clip)], clip)
+
+    @pytest.mark.parametrize(("subtype", "most"), [("FLOAT", 3.0), ("PCM_16", 1.0)])
+    def test_only_floats_reach_beyond_full_scale(self, subtype, most):
+        sound = np.repeat([3.0, -3.0], 1000)
+        found = heard(wav(sound, 2 * SR, subtype=subtype))
+        assert (found.max(), found.min()) == pytest.approx((most, -most), rel=0.3)
+        assert most == 3 or np.abs(found).max() == 1.0
 
     def test_sound_before_a_gap_and_after_it_is_resampled_by_itself(self):
         tone = np.sin(np.arange(1000) / 3).astype(np.float32)
@@ -349,6 +435,12 @@ class TestMicrophone:
         card.send(0.5)
         assert next(source.blocks).lost == pytest.approx(0.06)
 
+    def test_an_overflow_loses_a_block_at_least(self, card, clock):
+        source = open_microphone(SR)
+        for overflow in (False, True, False, True):
+            card.send(0.5, overflow)
+        assert [next(source.blocks).lost for _ in range(4)] == [0, 0.02, 0, 0.02]
+
     def test_one_that_falls_silent_is_reported(self, card, monkeypatch):
         monkeypatch.setattr(sources, "_PATIENCE_SECONDS", 0.01)
         with pytest.raises(SourceError, match="USB has sent nothing for 0.01 s"):
@@ -359,8 +451,23 @@ class TestMicrophone:
         with pytest.raises(SourceError, match=r"device 7 .*No input.*--list-devices"):
             open_microphone(SR, 7)
 
+        with pytest.raises(SourceError, match="there is no channel 2: there are 2"):
+            open_microphone(SR, channel=2, n_channels=2)
+        card.start = lambda: (_ for _ in ()).throw(card.PortAudioError("busy"))
+        with pytest.raises(SourceError) as error:
+            open_microphone(SR)
+        assert str(error.value) == (
+            "no microphone to listen to: the default one can't be used (busy). esa4 watch "
+            "--list-devices shows which there are"
+        )
+
     def test_those_that_record_are_listed(self, card):
-        assert microphones() == {1: "USB (2 channels, 16000 Hz)"}
+        one = card.DEVICES[1] | {"index": 2, "max_input_channels": 1}
+        card.DEVICES = (*card.DEVICES, one)
+        assert microphones() == {
+            1: "USB (2 channels, 16000 Hz)",
+            2: "USB (1 channel, 16000 Hz)",
+        }
 
     @pytest.mark.parametrize(
         ("error", "message"),
@@ -383,3 +490,14 @@ class TestMicrophone:
         monkeypatch.setattr(builtins, "__import__", without)
         with pytest.raises(SourceError, match=message):
             open_microphone(SR)
+
+
+def test_what_is_live_is_said(tmp_path, card):
+    (tmp_path / "fan.wav").write_bytes(wav())
+    file = open_file(tmp_path / "fan.wav", SR)
+    stream = open_stream(BytesIO(wav()), SR)
+    assert [file.is_live, stream.is_live, open_microphone(SR).is_live] == [
+        *(False, True, True)
+    ]
+    with pytest.raises(FrozenInstanceError):
+        file.sr = 1

@@ -195,6 +195,20 @@ class TestGaps:
         assert scorer.push(noise(SIZE // 2), time=3 * seconds + 0.003) == []
         assert scorer.push(noise(SIZE // 2), time=3.5 * seconds + 0.005) == []
 
+    @pytest.mark.parametrize(
+        ("n_ahead", "start"), [(32, 0), (33, 133), (-32, 0), (-33, None)]
+    )
+    def test_jitter_is_4_ms_at_most(self, n_ahead, start):
+        scorer = mean_scorer(sr=8000)
+        scorer.push(noise(100))
+        time = (100 + n_ahead) / 8000
+        if start is None:
+            with pytest.raises(ValueError, match="order of time"):
+                scorer.push(noise(100), time=time)
+        else:
+            (event,) = scorer.push(noise(8000), time=time)
+            assert event.time == start / 8000
+
     def test_a_stream_may_begin_at_any_time(self):
         (event,) = mean_scorer().push(hearing([0.1]), time=1.7e9)
         assert event.time == 1.7e9
@@ -247,6 +261,10 @@ class TestAlarms:
     )
     def test_others_are_held_off(self, hold_off, windows, expected):
         assert alarms(windows, hold_off_seconds=hold_off) == expected
+
+    def test_windows_that_overlap_raise_one_each(self):
+        events = mean_scorer(hop_seconds=0.5).push(hearing([1.0, 1.0]))
+        assert [event.alarm for event in events] == [True, True, True]
 
     def test_windows_before_a_long_gap_no_longer_count(self):
         for gap, expected in ((0.5, True), (2.5, False)):
@@ -336,6 +354,18 @@ class TestErrors:
             scorer.push(block, time=7.0)
         # They have left no trace.
         assert scorer.push(hearing([0.1])[5:])[0].time == 0
+
+    def test_a_block_may_reach_far_beyond_1_but_not_like_integers(self):
+        assert len(mean_scorer().push(np.tile([31.0, 32.0], 5))) == 1
+        with pytest.raises(ValueError, match="reaches 32.1"):
+            mean_scorer().push(np.full(10, -32.1))
+
+    def test_settings_are_named_and_rates_are_1_hz_at_least(self):
+        assert StreamScorer(detector=Mean(), sr=1, clip_seconds=10).sr == 1
+        with pytest.raises(TypeError, match="positional"):
+            StreamScorer(Mean(), 10, 1.0)
+        with pytest.raises(ValueError, match="sr must be at least 1 Hz"):
+            mean_scorer(sr=0.9)
 
     @pytest.mark.parametrize(
         ("settings", "message"),
