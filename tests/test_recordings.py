@@ -569,6 +569,20 @@ def test_a_length_that_was_never_written_promises_nothing(told, promised):
 PAGE = b"OggS\0"
 
 
+def test_of_a_long_ogg_file_only_the_end_is_read():
+    class Counted(io.BytesIO):
+        n_read = 0
+
+        def read(self, *given: int) -> bytes:
+            data = super().read(*given)
+            self.n_read += len(data)
+            return data
+
+    file = Counted(PAGE.rjust(100_000, b"."))
+    assert not module._has_last_page(file)
+    assert file.n_read == 65307
+
+
 @pytest.mark.parametrize(
     ("content", "is_whole"),
     [
