@@ -492,7 +492,7 @@ def _rebounds(
             start = click.start + round(rng.uniform(0.04, 0.12) * sr)
             weaker = db_to_amplitude(-rng.uniform(3.0, 9.0))
             samples = weaker * np.max(np.abs(click.samples)) * _click(rng, sr)
-            rebounds.append(click._replace(start=start, samples=samples))
+            rebounds.append(_Click(start, samples, False))
     return rebounds
 
 
