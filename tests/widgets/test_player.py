@@ -67,6 +67,7 @@ def test_text_form_names_the_clip_and_holds_no_sound():
         (np.full(100, np.nan), {}, "NaN"),
         (TONE, {"gain_db": 30}, r"'tone' reaches 3\.16 at a gain of 30 dB"),
         (TONE, {"sr": 0}, "sr must be at least 1000 Hz"),
+        (np.zeros(601_000), {"sr": 1000}, "1 clips of 601 s .* 600 s at most"),
     ],
 )
 def test_bad_input_is_named(clip, arguments, message):

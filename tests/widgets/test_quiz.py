@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from browser import barriers, overflow
 from bs4 import BeautifulSoup
@@ -49,6 +51,9 @@ def test_each_letter_has_its_sound_and_its_picture():
     assert [
         image["src"] for image in page.select("figure img")
     ] == spectrogram_pictures(CLIPS.test.audio, CLIPS.sr, n_mels=128, hop_length=256)
+    # Where a click in a picture is in time.
+    [data] = page.select("script[type='application/json']")
+    assert json.loads(data.string) == {"duration": 2.5}
 
 
 def test_clips_are_chosen_and_put_in_order():
@@ -62,6 +67,12 @@ def test_clips_are_chosen_and_put_in_order():
 @pytest.mark.parametrize("n_clips", [1, 26])
 def test_there_is_a_letter_for_each_of_up_to_26_clips(n_clips):
     assert len(parsed(clips=[4] * n_clips).find_all("figure")) == n_clips
+
+
+def test_what_is_chosen_lasts_600_s_at_most():
+    long = Dataset(np.full((1, 30_000), 0.1), 1000, ["a"], [False], [True])
+    with pytest.raises(ValueError, match="^21 clips of 30 s would .* 600 s at most"):
+        quiz(long, clips=[0] * 21)
 
 
 def test_texts_are_text_and_never_html():
