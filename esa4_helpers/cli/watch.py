@@ -402,8 +402,7 @@ def _line(event: StreamEvent, start: datetime | None) -> str:
             "score": event.score if math.isfinite(event.score) else None,
             "alarm": event.alarm,
             "sensor": event.fault,
-        },
-        allow_nan=False,
+        }
     )
 
 

@@ -425,6 +425,15 @@ class TestAdd:
         )
         assert esa4(*options, "--from", home / "moved").exit_code == 0
 
+    def test_clips_of_a_failing_sensor_are_told_of_once(self, esa4, home):
+        write(home / "known" / CLIPPED, np.clip(30 * machine_sound(2), -1, 1))
+        file = home / "machine.esa4"
+        fit = ("fit", home / "known", "-o", file, *LEVEL, "-q", "--force")
+        assert esa4(*fit).exit_code == 0
+        added = esa4("fit", home / "new", "--add", file)
+        assert added.exit_code == 0
+        assert added.stderr.count("as the sensor fails in them: clipping") == 1
+
     def test_recordings_that_have_changed_are_named(self, esa4, home):
         write(home / "known" / "day 3.wav", machine_sound(2, seed=99))
         whole = (home / "machine.esa4").read_bytes()

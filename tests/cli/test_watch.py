@@ -584,6 +584,8 @@ class TestEnd:
         (("m", "-", "--format", "S16_LE"), "--rate and --format are for --raw"),
         (("m", "-", "--channel", "left"), "left is neither 'mean' nor a number"),
         (("m", "-", "--of", "3", "2"), "K must be at most N"),
+        (("m", "-", "--log", "/"), "File '/' is a directory"),
+        (("m", "-", "--clips", __file__), "is a file"),
     ],
 )
 def test_usage_that_means_nothing_is_refused(esa4, arguments, message):
@@ -607,7 +609,7 @@ def test_the_least_and_the_most_of_each_option(esa4, option, refused, accepted):
         (v, False) for v in accepted
     ]:
         said = esa4("watch", "nowhere.esa4", "-", option, value).stderr
-        assert (f"'{option}': {value} is not in the range" in said) is is_refused
+        assert (f"'{option}': " in said) is is_refused
     assert "0 is not in the range" in esa4("watch", "m", "-", "--of", 0, 1).stderr
 
 
