@@ -73,6 +73,10 @@ class TestSummary:
             for name in ("d.wav", "e.wav")
         ]
 
+    def test_ten_tenths_are_a_whole(self, clean):
+        found, _ = check._sum_up(clean, [], 0.1)
+        assert found["clips"] == 10 * 20
+
     def test_without_a_clip_nothing_is_too_short(self, folder, esa4, monkeypatch):
         found, too_short = check._sum_up(folder, [*self.FINDINGS], None)
         assert found.pop("hours") == pytest.approx(7.149 / 3600, rel=1e-9)

@@ -426,7 +426,8 @@ class TestAdd:
         assert esa4(*options, "--from", home / "moved").exit_code == 0
 
     def test_clips_of_a_failing_sensor_are_told_of_once(self, esa4, home):
-        write(home / "known" / CLIPPED, np.clip(30 * machine_sound(2), -1, 1))
+        good, bad = machine_sound(2), np.clip(30 * machine_sound(2), -1, 1)
+        write(home / "known" / CLIPPED, np.concatenate([good, bad]))
         file = home / "machine.esa4"
         fit = ("fit", home / "known", "-o", file, *LEVEL, "-q", "--force")
         assert esa4(*fit).exit_code == 0
