@@ -252,8 +252,9 @@ class TestLog:
 
 class TestClips:
     def test_they_hold_the_sound_around_the_alarm(self, listen, tmp_path):
-        listen("fan 1.wav", "--hold-off", 1, "--clips", tmp_path / "a", "--around", 0.5)
-        (file,) = (tmp_path / "a").iterdir()
+        place = tmp_path / "alarms" / "fan"
+        listen("fan 1.wav", "--hold-off", 1, "--clips", place, "--around", 0.5)
+        (file,) = place.iterdir()
         assert file.name == "alarm_fan 1_000001.200s.flac"
         sound, sr = soundfile.read(file)
         assert sr == SR
