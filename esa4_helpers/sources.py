@@ -555,7 +555,7 @@ def _decode(data: bytes, found: SampleFormat) -> np.ndarray:
     encoding = found.encoding
     if encoding == "S24_3LE":
         wide = np.zeros((len(data) // 3, 4), np.uint8)
-        wide[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
+        wide[:, 1:] = np.frombuffer(data, np.uint8).reshape(len(wide), 3)
         samples = wide.view("<i4")[:, 0]
     else:
         samples = np.frombuffer(data, _DTYPES[encoding])
@@ -565,7 +565,8 @@ def _decode(data: bytes, found: SampleFormat) -> np.ndarray:
         samples = (samples ^ 0x80).view(np.int8)
     if not encoding.startswith("FLOAT"):
         samples = samples / -float(np.iinfo(samples.dtype).min)
-    return samples.astype(np.float32).reshape(-1, found.n_channels)
+    n_frames = len(samples) // found.n_channels
+    return samples.astype(np.float32).reshape(n_frames, found.n_channels)
 
 
 class _Listener:

@@ -156,6 +156,22 @@ class TestWav:
         assert found == SampleFormat(SR, encoding, n_channels)
         assert found.frame_bytes == frame_bytes
 
+    def test_only_a_long_header_is_extensible(self):
+        body = struct.pack("<HHIIHH", 1, 1, SR, 0, 2, 16) + 24 * b"\3"
+        assert sources._parse_format(body).encoding == "S16_LE"
+        body = struct.pack("<HHIIHH", 0xFFFE, 1, SR, 0, 2, 16)
+        with pytest.raises(SourceError, match=r"\(format 65534, 16 bits\)"):
+            sources._parse_format(body)
+
+    @pytest.mark.parametrize(
+        ("n_bytes", "between", "n_more"),
+        [(3, b"", 4000), (3, b"\0", 4000), (2, b"", 4000), (2, b"\0", 0)],
+    )
+    def test_a_wav_of_an_odd_length_may_be_filled_up(self, n_bytes, between, n_more):
+        pipe = sources._Pipe(BytesIO(between + wav()))
+        found = SampleFormat(SR, "S16_LE", 2)
+        assert sources._bytes_to_come(pipe, found, n_bytes, b"") == n_more
+
     @pytest.mark.parametrize("n_bytes", [3, 4, 50, 51])
     def test_other_chunks_are_passed_over_with_what_fills_them(self, n_bytes):
         data = wav()
