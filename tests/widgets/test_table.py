@@ -235,7 +235,7 @@ def test_it_scrolls_inside_itself_and_keeps_the_names_of_its_rows(phone):
         }"""
     )
     box = last.bounding_box()
-    assert box["x"] + box["width"] <= 390
+    assert box["x"] + box["width"] <= 391
     assert name.bounding_box() == before
 
 
