@@ -102,9 +102,9 @@ def check_sound(audio: ArrayLike, name: str = "audio") -> np.ndarray:
         raise ValueError(
             f"{name} must have the shape (n_clips, n_samples), got {audio.shape}{hint}"
         )
-    if audio.shape[0] == 0:
+    if not audio.shape[0]:
         raise ValueError(f"{name} holds no clip: its shape is {audio.shape}")
-    if audio.shape[1] == 0:
+    if not audio.shape[1]:
         raise ValueError(f"the clips in {name} have length zero, shape {audio.shape}")
     return audio
 
@@ -126,7 +126,7 @@ def check_training_clips(audio: ArrayLike) -> np.ndarray:
             f"constant, first clip {np.flatnonzero(silent)[0]}: drop them, and see "
             "whether the recorder was on"
         )
-    if (audio == audio[0]).all():
+    if not np.ptp(audio, axis=0).any():
         raise ValueError(
             f"all {len(audio)} training clips in audio are the same recording: there "
             "is nothing to learn about how normal clips differ"
@@ -153,7 +153,7 @@ def check_spectrograms(S: ArrayLike, name: str = "S") -> np.ndarray:
             f"{name} must have the shape (n_clips, n_mels, n_frames), "
             f"got {S.shape}{hint}"
         )
-    if S.size == 0:
+    if not S.size:
         raise ValueError(f"{name} is empty: its shape is {S.shape}")
     check_finite(S, name)
     return S.astype(np.float64)
@@ -219,9 +219,12 @@ def check_share(share: float, name: str) -> float:
 def check_groups(groups: ArrayLike | None, n_clips: int) -> np.ndarray | None:
     """Return which recording each clip comes from, of at least two, if that is known."""
     groups = as_groups(groups, n_clips)
-    if groups is not None and (groups == groups[0]).all():
+    if groups is None:
+        return None
+    first, *others = np.unique(groups)
+    if not others:
         raise ValueError(
-            f"all {n_clips} clips come from one recording, {groups[0]}: none can be held "
+            f"all {n_clips} clips come from one recording, {first}: none can be held "
             "out to place a threshold. Record the machine at least twice; nine recordings "
             "allow for one false alarm in ten"
         )
@@ -247,7 +250,7 @@ def as_groups(groups: ArrayLike | None, n_clips: int) -> np.ndarray | None:
 
 def check_finite(clips: np.ndarray, name: str) -> None:
     """Name the first clip that holds NaN or infinity."""
-    bad = ~np.isfinite(clips).reshape(len(clips), -1).all(axis=1)
+    bad = np.array([not np.isfinite(clip).all() for clip in clips])
     if bad.any():
         raise ValueError(
             f"{name} holds NaN or infinity in {bad.sum()} of {len(clips)} clips, "

@@ -158,6 +158,11 @@ class TestDataset:
             with pytest.raises(ValueError, match="read-only"):
                 getattr(dataset, name)[0] = 1
 
+    def test_it_equals_none_but_itself(self):
+        dataset = Dataset(**clips())
+        assert dataset != Dataset(**clips())
+        assert dataset in {dataset}
+
     def test_the_arrays_it_was_made_from_stay_the_users_own(self):
         audio = np.zeros((3, 10), dtype=np.float32)
         dataset = Dataset(**clips(audio=audio))
@@ -242,9 +247,9 @@ class TestKinds:
             (["normal", "normal", "normal"], ValueError, "'a' is of the kind 'normal'"),
             (["hiss", "hiss", "normal"], ValueError, "'b' is of the kind 'hiss'"),
             (
-                ["normal", "hiss", "hiss"],
+                ["hiss", "normal", "squeak"],
                 ValueError,
-                "^clip 'c' is of the kind 'hiss', and is_anomaly is False for it$",
+                "^clip 'b' is of the kind 'hiss', and is_anomaly is False for it$",
             ),
             (["normal", "hiss"], ValueError, "got 2 kinds for 3 clips"),
             ("normal", TypeError, "kinds must be a sequence of texts"),
@@ -894,7 +899,8 @@ class TestOwnRecordings:
         [
             (
                 'url = "https://example.org/a.zip"\nsha256 = ""',
-                "is missing: without it",
+                "is missing: without it, nobody would notice another file. Give it in "
+                r"sha256 in .*own_recordings\.toml$",
             ),
             ('url = "https://example.org/a.zip"\nsha256 = "abc"', "64 digits.*'abc'"),
             ('url = "https://example.org/a.zip"', "should hold two lines.*sha256"),

@@ -112,6 +112,9 @@ class TestFetch:
         answer.headers = {"Content-Length": str(5 * 2**20)}
         fetch("http://localhost", 2**23, progressbar=True)
         assert " 5.00M/5.00M " in capsys.readouterr().err
+        with _files.progress(2**20):
+            pass
+        assert " 0.00/1.00M " in capsys.readouterr().err
 
     @pytest.mark.parametrize(
         ("error", "expected", "told"),

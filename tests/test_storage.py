@@ -17,6 +17,7 @@ import warnings
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -734,6 +735,32 @@ def refusal(check: Callable, *given: object) -> str:
 
 
 class TestLimits:
+    def test_the_clip_to_try_it_on_never_changes(self, monkeypatch):
+        """As another one would refuse all files that were saved before."""
+        heard = []
+
+        class Deaf(list):
+            def score_samples(self, X: np.ndarray) -> np.ndarray:
+                heard.append(X)
+                return np.zeros(1)
+
+            def predict(self, X: np.ndarray) -> None:
+                heard.append(X)
+
+            def get_params(self) -> None:
+                pass
+
+            def __getitem__(self, place: int | slice) -> object:
+                part = super().__getitem__(place)
+                return Deaf(part) if isinstance(place, slice) else part
+
+        monkeypatch.setattr(storage, "has_anomaly_map", lambda detector: False)
+        assert storage._try_out(Deaf([SimpleNamespace(n_features_in_=5)])) == [0, 0]
+        expected = [[0.0176405, 0.0330130, 0.1517044, 0.5098032, 0.5602674]]
+        assert len(heard) == 3
+        for probe in heard:
+            np.testing.assert_allclose(probe, expected, rtol=1e-5)
+
     @pytest.mark.parametrize("n_samples", [2**26, 2**26 + 1])
     def test_no_clip_is_made_that_takes_more_than_512_mib(self, monkeypatch, n_samples):
         class MadeError(Exception):
@@ -828,6 +855,10 @@ class TestLimits:
             f"It was saved with numpy 1.0 (here {here['numpy']}): install these versions, "
             "or fit the detector again"
         )
+        newer = storage._then_and_now({"versions": {"numpy": "99.0"}})
+        assert newer.startswith(
+            f"It was saved with numpy 99.0 (here {here['numpy']}): "
+        )
         assert storage._then_and_now({}) == "Fit the detector again, and save it"
 
     def test_a_score_that_is_no_number_is_refused(self, fitted, monkeypatch):
@@ -869,10 +900,15 @@ class TestLimits:
             "it asks for numpy.object_, which no detector of this package needs"
         )
 
-    def test_the_record_is_text_to_read(self, files):
+    def test_the_record_is_text_to_read(self, fitted, files, tmp_path):
         with zipfile.ZipFile(files["level"]) as archive:
             text = archive.read("detector.json").decode()
         assert text.startswith('{\n  "format": 2,\n  "steps": [\n    "Level",\n')
+        detector = copy.deepcopy(fitted["level"])
+        findings = ("Prüfstand 1.wav: too loud",)
+        detector.training_ = replace(detector.training_, findings=findings)
+        with zipfile.ZipFile(save_detector(detector, tmp_path / "pump")) as archive:
+            assert findings[0].encode() in archive.read("detector.json")
         record = record_of(files["level"])
         assert record["steps"] == ["Level", "TwoSidedDetector"]
         assert set(record["versions"]) == {"python", *storage._PACKAGES, "skops"}
