@@ -262,10 +262,15 @@ def written(file: Path) -> Iterator[TextIO]:
         unfinished.unlink(missing_ok=True)
 
 
-def check_place(file: Path) -> None:
-    """Refuse to write where it can't be, before there is anything to write."""
+def check_folder(file: Path) -> None:
+    """Refuse to write into a folder that is not there."""
     if not file.parent.is_dir():
         fail(f"{file} can't be written: there is no folder {file.parent}")
+
+
+def check_place(file: Path) -> None:
+    """Refuse to write where it can't be, before there is anything to write."""
+    check_folder(file)
     if file.exists() and not file.is_file():
         fail(f"{file} can't be written: it is a folder or a device, not a file")
 

@@ -260,6 +260,7 @@ def _open(
 
 def _open_log(file: Path) -> BinaryIO:
     """Where lines are appended, after one that was cut off when the computer stopped."""
+    _shared.check_folder(file)
     log = file.open("ab", buffering=0)
     if file.is_file() and file.stat().st_size:
         with file.open("rb") as written:

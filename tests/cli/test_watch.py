@@ -631,7 +631,7 @@ def test_nobody_types_sound(monkeypatch, stdin):
         (("-",), wav(9 * SOUND.ravel(), subtype="FLOAT")[:100], "a window takes"),
         (("fan 1.wav", "--channel", 1), None, "no channel 1"),
         (("fan 1.wav", "--hop", 1e-9), None, "hop_seconds must be at least one sample"),
-        (("fan 1.wav", "--log", "nowhere/log"), None, "nowhere/log"),
+        (("fan 1.wav", "--log", "nowhere/log"), None, "there is no folder nowhere"),
     ],
     # Of bytes that hold the time of day, each process would make another name.
     ids=[
