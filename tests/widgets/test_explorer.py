@@ -608,6 +608,10 @@ def test_dots_play_their_clip_and_show_its_pictures(page, how):
     dot = page.get_by_role("button", name=f"{TEST.names[7]}, normal, score -2.333")
     dot.click() if how == "click" else dot.press(how)
     wait_for_sound(page, "explorer")
+    # Before all else, as the clip takes 2.5 s only.
+    both = heads(page, "explorer")
+    assert len(both) == 2
+    assert both[0] == both[1]
     page.wait_for_selector('.esa4-dot[aria-pressed="true"]', state="attached")
     assert dot.get_attribute("aria-pressed") == "true"
     assert heard(page, "explorer") == address_of(TEST, 7)
@@ -618,9 +622,6 @@ def test_dots_play_their_clip_and_show_its_pictures(page, how):
     for i, kind in ((1, "own"), (0, "common")):
         page.get_by_label("Colours of the map").select_option(index=i)
         assert anomaly_map.get_attribute("src") == drawn[kind]["pictures"][7]
-    both = heads(page, "explorer")
-    assert len(both) == 2
-    assert both[0] == both[1]
     dot.press("Enter")
     page.wait_for_selector('.esa4-dot[aria-pressed="true"]', state="detached")
     # What is shown below stays marked.
