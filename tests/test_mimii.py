@@ -885,7 +885,8 @@ class TestFaults:
         ):
             load()
         assert server.n_bytes < len(ZIP) / 10
-        server.data = declared(MEMBER.format("abnormal", 0), offset, 2**25)
+        # Of packed sizes, newer Pythons notice themselves that they are wrong.
+        server.data = declared(MEMBER.format("abnormal", 0), 24, 2**25)
         demand_right_clips(load())
 
     @pytest.mark.parametrize(
