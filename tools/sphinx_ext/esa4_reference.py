@@ -18,7 +18,6 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 from sphinx.util.nodes import make_refnode
-from sphinx_codeautolink.extension import SphinxCodeAutoLink
 
 import esa4_helpers
 
@@ -111,11 +110,11 @@ def link_what_is_written(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
 ) -> None:
     """Link code in pages too that are written anew though their source is the same."""
-    # sphinx-codeautolink goes by the source's date alone. Else all chapters would lose
-    # their links when the glossary or the package changes.
+    # Before 0.20, sphinx-codeautolink goes by the source's date alone. Else all chapters
+    # would lose their links when the glossary or the package changes.
     for listener in app.events.listeners["build-finished"]:
         linker = getattr(listener.handler, "__self__", None)
-        if isinstance(linker, SphinxCodeAutoLink):
+        if hasattr(linker, "outdated_docs"):
             linker.outdated_docs.add(str(Path(page)))
 
 
